@@ -1,0 +1,170 @@
+#include "api/events.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "api/event_cursor.h"
+#include "api/parameters.h"
+#include "api/responses.h"
+#include "events/base/hex.h"
+#include "events/event_types.h"
+
+namespace citas::api {
+namespace {
+
+constexpr std::string_view kNdjson = "application/x-ndjson";
+
+// A filter may match nothing for long: a page is then sent short, with a cursor to go on from.
+constexpr std::size_t kMaxScannedPerPage = 50'000;
+// A stream is made in pieces of about this size, so that it takes no memory to speak of.
+constexpr std::size_t kPieceBytes = 64 * 1024;
+constexpr std::size_t kMaxScannedPerPiece = 10'000;
+
+constexpr FieldFault kNotTag{"invalid_tag",
+                             "must be insured:<insuredId>, appointment:<appointmentId> or "
+                             "slot:<countryISO>:<scheduleId>"};
+constexpr FieldFault kNotType{"invalid_type", "must be the name of an event type"};
+constexpr FieldFault kOnlyForPages{"only_for_pages", "is for pages, not for application/x-ndjson"};
+
+std::optional<std::string> parse_type(std::string_view text) {
+  return is_event_type(text) ? std::optional(std::string{text}) : std::nullopt;
+}
+
+EventsFilter read_filter(ParameterReader& reader) {
+  EventsFilter filter;
+  filter.tag = reader.query("tag", parse_tag, kNotTag);
+  filter.type = reader.query("type", parse_type, kNotType);
+  filter.first = std::max(read_position(reader, "from").value_or(Position{1}), Position{1});
+  filter.last = read_position(reader, "to").value_or(Position{UINT64_MAX});
+  return filter;
+}
+
+// The end of what readers see, which may lag behind what is durable.
+Result<Head> committed_head(const EventLog& log) {
+  const Head head = log.head();
+  const Position committed = log.committed();
+  if (committed == head.position) return head;
+  if (committed == Position{0}) return Head{log.epoch(), committed, log.identity().genesis()};
+  const auto record = read_one(log, committed);
+  if (!record) return failure(record.error());
+  return Head{record->epoch, record->position, record->hash};
+}
+
+// Where a stream has got to. Its end stays what was committed when it began.
+struct Export {
+  EventsFilter filter;
+  Position next;
+};
+
+Result<bool> produce(const EventReader& reader, Export& state, std::string& piece) {
+  piece.clear();
+  while (piece.size() < kPieceBytes && state.next <= state.filter.last) {
+    const auto next =
+        reader.read(state.filter, state.next, kMaxScannedPerPiece, [&](const RecordView& record) {
+          if (piece.size() >= kPieceBytes) return false;
+          piece.append(record.bytes).append(1, '\n');
+          return true;
+        });
+    if (!next) return failure(next.error());
+    state.next = *next;
+  }
+  return !piece.empty();
+}
+
+}  // namespace
+
+std::vector<Route> EventRoutes::routes() const {
+  const auto bound = [this](Reply (EventRoutes::*handler)(const Call&) const) {
+    return [this, handler](const Call& call) { return (this->*handler)(call); };
+  };
+  using http::Pool;
+  return {
+      {"GET", "/events", Pool::kReader, bound(&EventRoutes::list), {"application/json", kNdjson}},
+      {"GET", "/events/head", Pool::kReader, bound(&EventRoutes::head)},
+      {"GET", "/events/{position}", Pool::kReader, bound(&EventRoutes::one)},
+  };
+}
+
+Reply EventRoutes::list(const Call& call) const {
+  auto reply = call.media_type == kNdjson ? stream(call) : page(call);
+  if (reply) std::get<http::Response>(*reply).headers.push_back({"Vary", "Accept"});
+  return reply;
+}
+
+Reply EventRoutes::page(const Call& call) const {
+  ParameterReader parameters(call);
+  const EventsFilter filter = read_filter(parameters);
+  const std::size_t limit = read_limit(parameters);
+  const auto parse = [&](std::string_view text) { return parse_event_cursor(text, filter); };
+  const Position from = parameters.query("cursor", parse, kNotCursor).value_or(filter.first);
+  if (auto invalid = parameters.problem()) return tl::unexpected(std::move(*invalid));
+
+  const Position committed = system_.log.committed();
+  std::string body = R"({"events":[)";
+  std::size_t count = 0;
+  const auto next = reader_.read(filter, from, kMaxScannedPerPage, [&](const RecordView& record) {
+    if (count == limit) return false;
+    if (count++ > 0) body.append(1, ',');
+    body.append(record.bytes);
+    return true;
+  });
+  if (!next) return tl::unexpected(problem_of(next.error()));
+  const bool has_more = *next <= std::min(filter.last, committed);
+  body.append("],");
+  append_pagination(body, limit, has_more ? make_event_cursor(*next, filter) : std::string{});
+  auto response = json_response(200, body.append(1, '}'));
+  set_position(response, committed);
+  return response;
+}
+
+Reply EventRoutes::stream(const Call& call) const {
+  ParameterReader parameters(call);
+  Export state{read_filter(parameters), {}};
+  for (const std::string_view name : {"limit", "cursor"}) {
+    if (parameters.has(name)) parameters.refuse(name, kOnlyForPages);
+  }
+  if (auto invalid = parameters.problem()) return tl::unexpected(std::move(*invalid));
+
+  const Position committed = system_.log.committed();
+  state.next = state.filter.first;
+  state.filter.last = std::min(state.filter.last, committed);
+  http::Response response;
+  response.headers.push_back({"Content-Type", std::string{kNdjson}});
+  response.stream = [this, state = std::move(state)](std::string& piece) mutable {
+    return produce(reader_, state, piece);
+  };
+  set_position(response, committed);
+  return response;
+}
+
+Reply EventRoutes::one(const Call& call) const {
+  ParameterReader parameters(call);
+  const Position position = parameters.path(0, "position", parse_position, kNotPosition);
+  if (auto invalid = parameters.problem()) return tl::unexpected(std::move(*invalid));
+  const auto record = read_one(system_.log, position);
+  if (!record && record.error().code == ErrorCode::kNotFound) {
+    return tl::unexpected(Problem{.code = ProblemCode::kEventNotFound,
+                                  .detail = "There is no event at this position yet."});
+  }
+  if (!record) return tl::unexpected(problem_of(record.error()));
+  auto response = json_response(200, record->bytes);
+  set_position(response, record->position);
+  set_entity_tag(response, record->position);
+  response.headers.push_back({"Citas-Hash", to_hex(record->hash)});
+  return response;
+}
+
+Reply EventRoutes::head(const Call& call) const {
+  if (auto invalid = refuse_parameters(call)) return tl::unexpected(std::move(*invalid));
+  const auto head = committed_head(system_.log);
+  if (!head) return tl::unexpected(problem_of(head.error()));
+  std::string body = R"({"logId":")" + system_.log.identity().id.value().to_string();
+  body.append(R"(","epoch":)").append(std::to_string(head->epoch.value()));
+  body.append(R"(,"position":")").append(std::to_string(head->position.value()));
+  body.append(R"(","hash":")").append(to_hex(head->hash)).append(R"("})");
+  auto response = json_response(200, std::move(body));
+  set_position(response, head->position);
+  return response;
+}
+
+}  // namespace citas::api

@@ -1,0 +1,37 @@
+// What the server's event loops share.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+
+#include "api/http/body_budget.h"
+#include "api/http/server.h"
+#include "api/http/transcriber.h"
+#include "api/http/work_pool.h"
+
+namespace citas::api::http {
+
+// Members are thread-safe.
+struct Core {
+  Core(Application& served, const Options& chosen);
+
+  Application& application;
+  const Options options;
+  std::atomic<bool> draining{false};
+  std::atomic<std::uint64_t> position{0};  // how far Server::advance() has come
+  std::atomic<std::size_t> open{0};        // connections, those over the limit included
+  std::atomic<std::uint64_t> rejected{0};  // connections
+  const std::shared_ptr<BodyBudget> bodies;
+  std::mutex empty_mutex;         // for waiting on `empty`
+  std::condition_variable empty;  // `open` has become 0
+  const Transcriber transcriber;
+  WorkPool readers;
+  WorkPool writers;
+
+  void connection_closed();
+};
+
+}  // namespace citas::api::http

@@ -1,0 +1,270 @@
+#include "api/http/event_loop.h"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+#include "events/base/check.h"
+#include "events/base/thread_name.h"
+
+namespace citas::api::http {
+namespace {
+
+constexpr std::chrono::milliseconds kAcceptPause{100};  // when out of descriptors
+constexpr std::chrono::milliseconds kLongestWait{60'000};
+// Connections over the limit that may be open at once to be told so.
+constexpr std::size_t kTurnedAway = 256;
+
+bool watch(int epoll, int operation, int fd, std::uint32_t events, void* what) {
+  epoll_event event{};
+  event.events = events;
+  event.data.ptr = what;
+  return ::epoll_ctl(epoll, operation, fd, &event) == 0;
+}
+
+}  // namespace
+
+EventLoop::EventLoop(Core& core)
+    : core_(core), limits_(core.options.limits), inbox_(std::make_shared<Inbox>()) {}
+
+EventLoop::~EventLoop() { stop(); }
+
+Status EventLoop::open() {
+  epoll_ = Descriptor(::epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll_ || inbox_->fd() < 0 ||
+      !watch(epoll_.get(), EPOLL_CTL_ADD, inbox_->fd(), EPOLLIN | EPOLLET, inbox_.get())) {
+    return failure(ErrorCode::kUnavailable,
+                   "cannot set up epoll: " + std::generic_category().message(errno));
+  }
+  return {};
+}
+
+void EventLoop::start(std::optional<Listener> listener, std::vector<EventLoop*> loops) {
+  listener_ = std::move(listener);
+  loops_ = std::move(loops);
+  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+}
+
+void EventLoop::stop() {
+  if (!thread_.joinable()) return;
+  thread_.request_stop();
+  inbox_->wake();
+  thread_.join();
+}
+
+void EventLoop::run(const std::stop_token& stop) {
+  name_this_thread("http");
+  now_ = std::chrono::steady_clock::now();
+  if (listener_) resume_accepting();
+  while (!stop.stop_requested()) turn();
+  close_all();
+}
+
+// Connections closed on the way stay in the table until the end, for whoever still points to them.
+void EventLoop::turn() {
+  std::array<epoll_event, kMostEvents> events;
+  const int count = ::epoll_wait(epoll_.get(), events.data(), kMostEvents, wait_ms());
+  now_ = std::chrono::steady_clock::now();
+  for (Connection* connection : std::exchange(again_, {})) read_on(*connection);
+  for (int i = 0; i < count; ++i) {
+    const epoll_event& event = events[static_cast<std::size_t>(i)];
+    if (event.data.ptr == this) {
+      accept_all();
+    } else if (event.data.ptr != inbox_.get()) {
+      on_event(*static_cast<Connection*>(event.data.ptr), event.events);
+    }
+  }
+  collect_mail();
+  wake_parked();
+  expire();
+  if (core_.draining) drain();
+  connections_.of(Phase::kClosed).clear();
+}
+
+int EventLoop::wait_ms() const {
+  if (!again_.empty()) return 0;
+  const Instant resume = listener_ && !accepting_ ? accept_again_ : kNever;
+  const Instant first = std::min(resume, connections_.first_deadline());
+  if (first == kNever) return -1;
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(first - std::chrono::steady_clock::now());
+  return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, kLongestWait.count()));
+}
+
+void EventLoop::on_event(Connection& connection, std::uint32_t events) {
+  if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
+    close(connection);
+    return;
+  }
+  if ((events & EPOLLIN) != 0) connection.readable = true;
+  if ((events & EPOLLRDHUP) != 0) {
+    connection.peer_done = true;
+    // Nobody waits for news with half a connection; somebody who left would hold his place.
+    if (connection.phase == Phase::kParked) close(connection);
+  }
+  if ((events & EPOLLOUT) != 0 && connection.phase == Phase::kWriting) flush(connection);
+  read_on(connection);
+}
+
+void EventLoop::accept_all() {
+  while (listener_ && accepting_) {
+    auto accepted = listener_->accept();
+    if (!accepted) {
+      pause_accepting();
+    } else if (accepted->socket) {
+      dispatch_arrival(std::move(*accepted));
+    } else {
+      return;
+    }
+  }
+}
+
+// Connections go round the loops, so that each has its share.
+void EventLoop::dispatch_arrival(Accepted accepted) {
+  LoopStats::count(stats_.accepted, 1);
+  const std::size_t open = ++core_.open;
+  const bool over_limit = open > core_.options.max_connections;
+  if (over_limit) ++core_.rejected;
+  if (open > core_.options.max_connections + kTurnedAway) {
+    core_.connection_closed();
+    return;
+  }
+  EventLoop* loop = loops_[next_loop_++ % loops_.size()];
+  Arrival arrival{std::move(accepted), over_limit};
+  if (loop == this) {
+    adopt(std::move(arrival));
+  } else {
+    loop->inbox_->post(std::move(arrival));
+  }
+}
+
+// Accepting again at once would fail again, and keep the loop spinning.
+void EventLoop::pause_accepting() {
+  ++core_.rejected;
+  accepting_ = false;
+  accept_again_ = now_ + kAcceptPause;
+  watch(epoll_.get(), EPOLL_CTL_DEL, listener_->fd(), 0, nullptr);
+}
+
+void EventLoop::resume_accepting() {
+  accepting_ = watch(epoll_.get(), EPOLL_CTL_ADD, listener_->fd(), EPOLLIN, this);
+  accept_again_ = now_ + kAcceptPause;
+}
+
+void EventLoop::adopt(Arrival arrival) {
+  Connection fresh;
+  fresh.socket = std::move(arrival.accepted.socket);
+  fresh.remote_addr = std::move(arrival.accepted.remote_addr);
+  Connection& connection = connections_.add(std::move(fresh), now_ + limits_.idle_timeout);
+  constexpr std::uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  if (!watch(epoll_.get(), EPOLL_CTL_ADD, connection.socket.get(), kEvents, &connection)) {
+    close(connection);
+  } else if (arrival.over_limit) {
+    begin(connection);
+    refuse(connection, {503, "too_many_connections", "the server has no connection left"}, true);
+  }
+}
+
+void EventLoop::collect_mail() {
+  Inbox::Mail mail = inbox_->collect();
+  for (Arrival& arrival : mail.arrivals) adopt(std::move(arrival));
+  for (Return& returned : mail.returns) take_back(std::move(returned));
+}
+
+void EventLoop::take_back(Return returned) {
+  Connection& connection = *returned.connection;
+  connection.exchange = std::move(returned.exchange);
+  if (connection.broken) {
+    connections_.move(connection, Phase::kWriting, now_);
+    close(connection);
+    return;
+  }
+  if (returned.render) core_.transcriber.answer(*connection.exchange, returned.render);
+  settle(connection);
+  read_on(connection);
+}
+
+void EventLoop::expire() {
+  if (listener_ && !accepting_ && accept_again_ <= now_) resume_accepting();
+  while (Connection* connection = connections_.first_expired(now_)) expire(*connection);
+}
+
+void EventLoop::expire(Connection& connection) {
+  if (connection.phase == Phase::kHead || connection.phase == Phase::kBody) {
+    refuse(connection, {408, "request_timeout", "the request did not arrive in time"}, true);
+  } else if (connection.phase == Phase::kParked) {
+    unpark(connection);
+    connection.exchange->request.parked_timed_out = true;
+    handle_again(connection);
+  } else {
+    close(connection);
+  }
+}
+
+// Whatever was sent before the drain is answered, so each idle socket is looked at a last time.
+void EventLoop::drain() {
+  if (listener_) {
+    accept_all();
+    listener_.reset();
+  }
+  auto& idle = connections_.of(Phase::kIdle);
+  while (!idle.empty()) {
+    Connection& connection = idle.front();
+    connection.readable = true;
+    read_on(connection);
+    if (connection.phase == Phase::kIdle) close(connection);
+  }
+}
+
+void EventLoop::park(Connection& connection) {
+  Exchange& exchange = *connection.exchange;
+  if (!exchange.park_deadline) exchange.park_deadline = now_ + exchange.park->timeout;
+  std::uint64_t& position = exchange.park->position;
+  // Handled at the position it asked for, and still not content: only news can help.
+  if (exchange.was_woken) position = std::max(position, core_.position.load() + 1);
+  connections_.move(connection, Phase::kParked, *exchange.park_deadline);
+  parked_.emplace(position, &connection);
+  publish_parked();
+  // advance() may have looked for the parked before this one was there to be seen.
+  if (core_.position.load() >= position) inbox_->wake();
+}
+
+void EventLoop::unpark(Connection& connection) {
+  parked_.erase({connection.exchange->park->position, &connection});
+  publish_parked();
+}
+
+void EventLoop::publish_parked() {
+  lowest_parked_.store(parked_.empty() ? UINT64_MAX : parked_.begin()->first);
+  stats_.parked.store(parked_.size(), std::memory_order_relaxed);
+}
+
+void EventLoop::notice_position(std::uint64_t position) {
+  if (lowest_parked_.load() <= position) inbox_->wake();
+}
+
+void EventLoop::wake_parked() {
+  while (!parked_.empty() && parked_.begin()->first <= core_.position.load()) {
+    Connection& connection = *parked_.begin()->second;
+    unpark(connection);
+    connection.exchange->was_woken = true;
+    handle_again(connection);
+  }
+}
+
+void EventLoop::handle_again(Connection& connection) {
+  connection.exchange->park.reset();
+  run_handler(connection);
+  read_on(connection);
+}
+
+void EventLoop::close_all() {
+  inbox_->close();
+  parked_.clear();
+  again_.clear();
+  core_.open -= connections_.clear();
+}
+
+}  // namespace citas::api::http

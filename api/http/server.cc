@@ -1,0 +1,129 @@
+#include "api/http/server.h"
+
+#include <atomic>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "api/http/core.h"
+#include "api/http/event_loop.h"
+#include "api/http/inbox.h"
+#include "api/http/listener.h"
+#include "events/base/check.h"
+
+namespace citas::api::http {
+namespace {
+
+// On a thread of a pool: does what the exchange is there for, and sends it home.
+void work(const Transcriber& transcriber, Job job) {
+  if (job.exchange->stream) {
+    transcriber.next_piece(*job.exchange);
+  } else {
+    transcriber.handle(*job.exchange);
+  }
+  job.home->post(Return{job.connection, std::move(job.exchange), nullptr});
+}
+
+}  // namespace
+
+Core::Core(Application& served, const Options& chosen)
+    : application(served),
+      options(chosen),
+      bodies(std::make_shared<BodyBudget>(options.buffered_body_bytes)),
+      transcriber(application, options, draining),
+      readers(options.reader_threads, options.reader_queue,
+              [this](Job job) { work(transcriber, std::move(job)); }),
+      writers(options.writer_threads, options.writer_queue,
+              [this](Job job) { work(transcriber, std::move(job)); }) {}
+
+void Core::connection_closed() {
+  if (--open > 0) return;
+  const std::lock_guard lock(empty_mutex);
+  empty.notify_all();
+}
+
+class Server::Impl {
+ public:
+  Impl(Application& application, Options options) : core_(application, options) {
+    CHECK(options.io_threads > 0 && options.reader_threads > 0 && options.writer_threads > 0);
+  }
+
+  ~Impl() { stop(); }
+
+  Status start() {
+    raise_descriptor_limit();
+    const Options& options = core_.options;
+    auto listener = Listener::open(options.address, options.port, options.backlog);
+    if (!listener) return failure(std::move(listener.error()));
+    port_ = listener->port();
+    for (std::size_t i = 0; i < options.io_threads; ++i) {
+      loops_.push_back(std::make_unique<EventLoop>(core_));
+      if (auto opened = loops_.back()->open(); !opened) return opened;
+    }
+    start_loops(std::move(*listener));
+    return {};
+  }
+
+  std::uint16_t port() const { return port_; }
+
+  void advance(std::uint64_t position) {
+    std::uint64_t known = core_.position.load();
+    while (known < position && !core_.position.compare_exchange_weak(known, position)) {
+    }
+    for (const auto& loop : loops_) loop->notice_position(position);
+  }
+
+  bool drain(std::chrono::milliseconds deadline) {
+    core_.draining = true;
+    for (const auto& loop : loops_) loop->wake();
+    std::unique_lock lock(core_.empty_mutex);
+    return core_.empty.wait_for(lock, deadline, [this] { return core_.open == 0; });
+  }
+
+  void stop() {
+    core_.readers.stop();
+    core_.writers.stop();
+    for (const auto& loop : loops_) loop->stop();
+  }
+
+  Stats stats() const {
+    Stats total;
+    total.connections_open = core_.open;
+    total.connections_rejected = core_.rejected;
+    for (const auto& loop : loops_) {
+      const LoopStats& one = loop->stats();
+      total.connections_accepted += one.accepted.load(std::memory_order_relaxed);
+      total.connections_parked += one.parked.load(std::memory_order_relaxed);
+      total.requests += one.requests.load(std::memory_order_relaxed);
+      total.requests_in_flight += one.in_flight.load(std::memory_order_relaxed);
+      total.requests_refused += one.refused.load(std::memory_order_relaxed);
+    }
+    return total;
+  }
+
+ private:
+  // The first loop accepts for all, and starts last, when the others are there.
+  void start_loops(Listener listener) {
+    std::vector<EventLoop*> all;
+    for (const auto& loop : loops_) all.push_back(loop.get());
+    for (std::size_t i = 1; i < loops_.size(); ++i) loops_[i]->start(std::nullopt, all);
+    loops_.front()->start(std::move(listener), all);
+  }
+
+  Core core_;
+  std::uint16_t port_ = 0;
+  std::vector<std::unique_ptr<EventLoop>> loops_;
+};
+
+Server::Server(Application& application, Options options)
+    : impl_(std::make_unique<Impl>(application, std::move(options))) {}
+Server::~Server() = default;
+
+Status Server::start() { return impl_->start(); }
+std::uint16_t Server::port() const { return impl_->port(); }
+void Server::advance(std::uint64_t position) { impl_->advance(position); }
+bool Server::drain(std::chrono::milliseconds deadline) { return impl_->drain(deadline); }
+void Server::stop() { impl_->stop(); }
+Stats Server::stats() const { return impl_->stats(); }
+
+}  // namespace citas::api::http

@@ -1,0 +1,113 @@
+#include "commands/idempotency.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <cstring>
+
+#include "commands/command.h"
+#include "events/base/check.h"
+#include "events/record.h"
+
+namespace citas::commands {
+namespace {
+
+constexpr char kFormat = 1;
+constexpr std::size_t kSize = 1 + 8 + std::tuple_size_v<Fingerprint>;
+
+// Fields are separated by a byte that none of them can hold.
+constexpr char kSeparator = '\x1f';
+
+void add(std::string& out, std::string_view field) { out.append(field).push_back(kSeparator); }
+void add(std::string& out, std::int64_t field) { add(out, std::to_string(field)); }
+void add(std::string& out, Timestamp field) { add(out, field.time_since_epoch().count()); }
+
+template <typename T>
+void add(std::string& out, const std::optional<T>& field) {
+  if (field) return add(out, *field);
+  add(out, std::string_view{});
+}
+
+void add_uuid(std::string& out, const Uuid& uuid) { add(out, uuid.to_string()); }
+
+void add_reason(std::string& out, const ReasonCode& reason) { add(out, reason.text()); }
+
+std::string canonical(const CommandData& command) {
+  std::string out;
+  add(out, static_cast<std::int64_t>(command.index()));
+  std::visit(Match{[&](const RequestAppointment& request) {
+                     add(out, request.insured.text());
+                     add(out, request.slot.country.text());
+                     add(out, request.slot.schedule.value());
+                     add(out, request.details.center);
+                     add(out, request.details.specialty);
+                     add(out, request.details.medic);
+                     add(out, request.details.date);
+                   },
+                   [&](const ConfirmAppointment& confirm) {
+                     add_uuid(out, confirm.appointment.value());
+                     add(out, confirm.country.text());
+                     add_uuid(out, confirm.registration.value());
+                   },
+                   [&](const RejectAppointment& refusal) {
+                     add_uuid(out, refusal.appointment.value());
+                     add(out, refusal.country.text());
+                     add_reason(out, refusal.reason);
+                   },
+                   [&](const CancelAppointment& cancel) {
+                     add_uuid(out, cancel.appointment.value());
+                     add(out, cancel.insured.text());
+                     if (cancel.reason) add_reason(out, *cancel.reason);
+                   },
+                   [&](const RecordDeadLetter& record) {
+                     add(out, record.letter.message_id);
+                     add(out, record.letter.consumer);
+                     add(out, record.letter.country.text());
+                     add_reason(out, record.letter.reason);
+                     add(out, record.letter.payload_sha256);
+                   }},
+             command);
+  return out;
+}
+
+}  // namespace
+
+IdempotencyKey idempotency_key(const TenantId& tenant, std::string_view principal,
+                               std::string_view route, std::string_view resource,
+                               std::string_view client_key, const CommandData& command) {
+  constexpr std::string_view kZero{"\0", 1};
+  return {
+      sha256({tenant.value(), kZero, principal, kZero, route, kZero, resource, kZero, client_key}),
+      canonical(command)};
+}
+
+Fingerprint fingerprint(std::string_view log_key, std::string_view canonical_command) {
+  Sha256 full;
+  unsigned int size = 0;
+  CHECK(HMAC(EVP_sha256(), log_key.data(), static_cast<int>(log_key.size()),
+             reinterpret_cast<const unsigned char*>(canonical_command.data()),
+             canonical_command.size(), full.data(), &size) != nullptr);
+  Fingerprint result;
+  std::memcpy(result.data(), full.data(), result.size());
+  return result;
+}
+
+std::string encode_outcome(const StoredOutcome& outcome) {
+  std::string bytes(1, kFormat);
+  append_big_endian(bytes, outcome.position.value());
+  bytes.append(reinterpret_cast<const char*>(outcome.fingerprint.data()),
+               outcome.fingerprint.size());
+  return bytes;
+}
+
+Result<StoredOutcome> decode_outcome(std::string_view bytes) {
+  if (bytes.size() != kSize || bytes[0] != kFormat) {
+    return failure(ErrorCode::kCorruption, "a stored command outcome is not readable");
+  }
+  StoredOutcome outcome;
+  outcome.position = Position{read_big_endian(bytes.substr(1, 8))};
+  std::memcpy(outcome.fingerprint.data(), bytes.data() + 9, outcome.fingerprint.size());
+  return outcome;
+}
+
+}  // namespace citas::commands

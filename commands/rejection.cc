@@ -1,0 +1,49 @@
+#include "commands/rejection.h"
+
+#include "events/base/check.h"
+
+namespace citas::commands {
+
+std::string_view to_string(RejectionCode code) {
+  switch (code) {
+    case RejectionCode::kIdempotencyKeyReused:
+      return "idempotency_key_reused";
+    case RejectionCode::kAppointmentNotFound:
+      return "appointment_not_found";
+    case RejectionCode::kCountryMismatch:
+      return "country_mismatch";
+    case RejectionCode::kSlotTaken:
+      return "slot_taken";
+    case RejectionCode::kAlreadyBooked:
+      return "already_booked";
+    case RejectionCode::kUnknownCountry:
+      return "unknown_country";
+    case RejectionCode::kDateInPast:
+      return "date_in_past";
+    case RejectionCode::kNotCancellable:
+      return "not_cancellable";
+    case RejectionCode::kChangedSince:
+      return "changed_since";
+  }
+  CHECK(false);
+}
+
+bool may_succeed_later(RejectionCode code) {
+  switch (code) {
+    case RejectionCode::kSlotTaken:
+    case RejectionCode::kAlreadyBooked:
+      return true;  // when the holder cancels
+    case RejectionCode::kUnknownCountry:
+      return true;  // when an operator adds the country
+    case RejectionCode::kIdempotencyKeyReused:
+    case RejectionCode::kAppointmentNotFound:
+    case RejectionCode::kCountryMismatch:
+    case RejectionCode::kDateInPast:
+    case RejectionCode::kNotCancellable:
+    case RejectionCode::kChangedSince:
+      return false;
+  }
+  CHECK(false);
+}
+
+}  // namespace citas::commands

@@ -1,0 +1,130 @@
+// EventLog: the only truth. An append-only sequence of events with gapless positions, a hash chain,
+// and an index by tag.
+//
+// Written by one owner, the sequencer; read by anyone. `head` is what is durable here, `committed`
+// what is final: readers see nothing beyond `committed` unless they ask for it. No call waits for
+// an event to come; drivers that want to sleep use add_commit_listener().
+//
+// Adapters: rocksdb/ (durable) and memory/ (tests). Both pass tests/contract/events.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "events/base/result.h"
+#include "events/base/sha256.h"
+#include "events/base/time.h"
+#include "events/ids.h"
+#include "events/log_identity.h"
+#include "events/tags.h"
+
+namespace citas {
+
+// The end of the log, or of a prefix of it: enough to tell whether another log contains it.
+struct Head {
+  Epoch epoch;
+  Position position;
+  Sha256 hash;  // of the chain up to and including `position`; the genesis at position 0
+  friend bool operator==(const Head&, const Head&) = default;
+};
+
+// An event ready to be stored. `bytes` carries the position it will get: head().position + 1 for
+// the first of a batch, then one more each.
+struct NewRecord {
+  std::string bytes;
+  Timestamp time;
+  TenantId tenant = kDefaultTenant;
+  std::vector<Tag> tags;
+};
+
+// Which command has had which outcome: opaque to the log, kept for ever.
+using CommandKey = Sha256;
+struct CommandResult {
+  CommandKey key;
+  std::string value;  // at most kMaxCommandResultSize bytes
+};
+inline constexpr std::size_t kMaxCommandResultSize = 64;
+
+struct AppendBatch {
+  std::vector<NewRecord> records;
+  std::vector<CommandResult> results;
+};
+
+// A stored record. The views live only during the visit.
+struct RecordView {
+  Position position;
+  Epoch epoch;
+  Timestamp running_maximum;  // the latest time of this event and all before it
+  Sha256 hash;
+  std::string_view bytes;
+};
+
+// Returns false to stop reading.
+using RecordVisitor = std::function<bool(const RecordView&)>;
+
+enum class Direction { kForward, kBackward };
+enum class Visibility { kCommitted, kHead };
+
+struct TagQuery {
+  TenantId tenant = kDefaultTenant;
+  Tag tag;
+  Direction direction = Direction::kForward;
+  // Only positions in [first, last]; `last` is cut to what is visible.
+  Position first{1};
+  Position last{UINT64_MAX};
+  Visibility visibility = Visibility::kCommitted;
+};
+
+class EventLog {
+ public:
+  virtual ~EventLog() = default;
+
+  virtual const LogIdentity& identity() const = 0;
+  virtual Epoch epoch() const = 0;
+  // A secret of this log, for keyed fingerprints. Never leaves the process.
+  virtual std::string_view fingerprint_key() const = 0;
+
+  // --- Writing: one thread at a time, the sequencer's. ---
+
+  // Stores the whole batch or nothing. On success it survives kill -9 and power loss.
+  // UnknownOutcome: a write or sync failed. The log refuses every further append (Unavailable);
+  // the process must stop and reopen it. Nothing is retried.
+  virtual Result<Head> append(const AppendBatch& batch) = 0;
+  // Makes everything up to `position` visible. Never moves back; never beyond head().
+  virtual void commit(Position position) = 0;
+
+  // --- Reading: any thread. ---
+
+  virtual Head head() const = 0;
+  virtual Position committed() const = 0;
+
+  // Visits the records after `after` in order, at most `limit` of them. Never blocks on new ones.
+  // Corruption: stored bytes are wrong (the message names the position).
+  virtual Status read(Position after, std::size_t limit, const RecordVisitor& visit) const = 0;
+  // Visits the records that carry a tag, in the order of query.direction.
+  virtual Status read_tag(const TagQuery& query, const RecordVisitor& visit) const = 0;
+  // The outcome stored with a command; nullopt when there is none. Sees everything up to head().
+  virtual Result<std::optional<std::string>> command_result(const CommandKey& key) const = 0;
+
+  // Called with the new committed position after every commit(), on the writer's thread: must not
+  // block. All listeners are added before the first append and outlive the log.
+  virtual void add_commit_listener(std::function<void(Position)> listener) = 0;
+};
+
+// The visible record at `position`. NotFound: there is none (yet).
+struct StoredRecord {
+  Position position;
+  Epoch epoch;
+  Timestamp running_maximum;
+  Sha256 hash;
+  std::string bytes;
+};
+Result<StoredRecord> read_one(const EventLog& log, Position position);
+
+}  // namespace citas

@@ -1,0 +1,188 @@
+#include "events/rocksdb/log_database.h"
+
+#include <openssl/rand.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/slice_transform.h>
+#include <rocksdb/table.h>
+
+#include "events/base/check.h"
+
+namespace citas {
+namespace {
+
+constexpr char kFormat[] = "format";
+constexpr char kFormatVersion[] = "1";
+constexpr char kLogId[] = "log_id";
+constexpr char kPartition[] = "partition";
+constexpr char kEpoch[] = "epoch";
+constexpr char kFingerprintKey[] = "fingerprint_key";
+
+constexpr std::size_t kBlockCacheBytes = std::size_t{128} << 20;
+constexpr std::size_t kMemtableBytes = std::size_t{32} << 20;
+// Inserting random keys costs cache misses that grow with the memtable: small ones, several of
+// which are written out together.
+constexpr std::size_t kRandomMemtableBytes = std::size_t{2} << 20;
+constexpr int kRandomMemtablesMerged = 6;
+constexpr int kRandomMemtables = 16;
+// Bounds what a start has to replay.
+constexpr std::size_t kMaxWalBytes = std::size_t{256} << 20;
+
+rocksdb::DBOptions database_options(bool create) {
+  rocksdb::DBOptions options;
+  options.create_if_missing = create;
+  options.create_missing_column_families = create;
+  options.error_if_exists = create;
+  options.max_total_wal_size = kMaxWalBytes;
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  options.manual_wal_flush = false;
+  options.max_background_jobs = 2;
+  options.keep_log_file_num = 2;
+  options.max_open_files = 256;
+  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  // One thread writes: what concurrent writers need only costs.
+  options.allow_concurrent_memtable_write = false;
+  options.enable_pipelined_write = false;
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::ColumnFamilyOptions options;
+  options.write_buffer_size = kMemtableBytes;
+  options.compression = rocksdb::kLZ4Compression;
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  table.format_version = 5;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+void keep_memtables_small(rocksdb::ColumnFamilyOptions& options) {
+  options.write_buffer_size = kRandomMemtableBytes;
+  options.min_write_buffer_number_to_merge = kRandomMemtablesMerged;
+  options.max_write_buffer_number = kRandomMemtables;
+}
+
+// Keys are random: most look-ups are for keys that do not exist, and must not read a block.
+constexpr double kMemtableBloomRatio = 0.1;
+
+std::vector<rocksdb::ColumnFamilyDescriptor> families() {
+  const auto cache = rocksdb::NewLRUCache(kBlockCacheBytes);
+  rocksdb::ColumnFamilyOptions events = family_options(cache);
+  // Positions only grow: each insert goes right behind the one before.
+  events.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(1));
+  rocksdb::ColumnFamilyOptions tags = family_options(cache);
+  keep_memtables_small(tags);
+  tags.prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(sizeof(TagDigest)));
+  tags.memtable_prefix_bloom_size_ratio = kMemtableBloomRatio;
+  rocksdb::ColumnFamilyOptions results = family_options(cache);
+  keep_memtables_small(results);
+  results.memtable_prefix_bloom_size_ratio = kMemtableBloomRatio;
+  results.memtable_whole_key_filtering = true;
+  return {{rocksdb::kDefaultColumnFamilyName, family_options(cache)},
+          {"events", events},
+          {"tags", tags},
+          {"results", results}};
+}
+
+std::string random_key() {
+  std::string key(32, '\0');
+  CHECK(RAND_bytes(reinterpret_cast<unsigned char*>(key.data()), static_cast<int>(key.size())) ==
+        1);
+  return key;
+}
+
+}  // namespace
+
+Error rocksdb_error(std::string_view what, const rocksdb::Status& status) {
+  const ErrorCode code = status.IsCorruption() || status.IsNotFound() ? ErrorCode::kCorruption
+                                                                      : ErrorCode::kUnavailable;
+  const std::string_view advice = status.IsNoSpace() ? "; free some space on that disk" : "";
+  return {code, "event log: " + std::string(what) + ": " + status.ToString() + std::string(advice)};
+}
+
+LogDatabase::~LogDatabase() {
+  if (!db_) return;
+  for (rocksdb::ColumnFamilyHandle* family : families_) db_->DestroyColumnFamilyHandle(family);
+}
+
+Status LogDatabase::create(const std::filesystem::path& folder, LogId id) {
+  LogDatabase database;
+  rocksdb::DB* db = nullptr;
+  const auto opened = rocksdb::DB::Open(database_options(true), folder.string(), families(),
+                                        &database.families_, &db);
+  if (!opened.ok()) return failure(rocksdb_error("create", opened));
+  database.db_.reset(db);
+  rocksdb::WriteBatch meta;
+  meta.Put(kFormat, kFormatVersion);
+  meta.Put(kLogId, id.value().to_string());
+  meta.Put(kPartition, LogIdentity{}.partition);
+  meta.Put(kEpoch, "1");
+  meta.Put(kFingerprintKey, random_key());
+  rocksdb::WriteOptions synced;
+  synced.sync = true;
+  const auto written = db->Write(synced, &meta);
+  if (!written.ok()) return failure(rocksdb_error("create", written));
+  return {};
+}
+
+Result<LogDatabase> LogDatabase::open(const std::filesystem::path& folder, bool read_only) {
+  LogDatabase database;
+  rocksdb::DB* db = nullptr;
+  const auto opened = read_only
+                          ? rocksdb::DB::OpenForReadOnly(database_options(false), folder.string(),
+                                                         families(), &database.families_, &db)
+                          : rocksdb::DB::Open(database_options(false), folder.string(), families(),
+                                              &database.families_, &db);
+  if (!opened.ok()) return failure(rocksdb_error("open", opened));
+  database.db_.reset(db);
+  return database;
+}
+
+Result<LogMeta> LogDatabase::read_meta() const {
+  std::string format, log_id, partition, epoch, key;
+  const auto get = [&](const char* name, std::string& value) {
+    return db_->Get({}, meta(), name, &value);
+  };
+  if (const auto status = get(kFormat, format); !status.ok()) {
+    return failure(rocksdb_error("read the format version", status));
+  }
+  if (format != kFormatVersion) {
+    return failure(ErrorCode::kFailedPrecondition,
+                   "event log: format version " + format + " is not known to this program (it " +
+                       "knows " + kFormatVersion + "); run the version of citas that wrote it");
+  }
+  for (const auto& [name, value] : {std::pair(kLogId, &log_id), std::pair(kPartition, &partition),
+                                    std::pair(kEpoch, &epoch), std::pair(kFingerprintKey, &key)}) {
+    if (const auto status = get(name, *value); !status.ok()) {
+      return failure(rocksdb_error("read the identity", status));
+    }
+  }
+  const auto id = Uuid::parse(log_id);
+  const auto number = parse_position(epoch);
+  if (!id || !number || number->value() > UINT32_MAX) {
+    return failure(ErrorCode::kCorruption, "event log: its identity is not readable");
+  }
+  return LogMeta{LogIdentity{LogId{*id}, partition},
+                 Epoch{static_cast<std::uint32_t>(number->value())}, key};
+}
+
+Result<ChainState> LogDatabase::read_end(const LogMeta& meta) const {
+  ChainState end{Head{meta.epoch, Position{0}, meta.identity.genesis()}, Timestamp::min()};
+  const std::unique_ptr<rocksdb::Iterator> iterator(db_->NewIterator({}, events()));
+  iterator->SeekToLast();
+  if (!iterator->status().ok()) return failure(rocksdb_error("read the end", iterator->status()));
+  if (!iterator->Valid()) return end;
+  if (iterator->key().size() != 8) {
+    return failure(ErrorCode::kCorruption, "event log: the last key is not a position");
+  }
+  const Position last{read_big_endian(iterator->key().ToStringView())};
+  const auto record = decode_record(last, iterator->value().ToStringView());
+  if (!record) return failure(record.error());
+  end.head.position = last;
+  end.head.hash = record->hash;
+  end.running_maximum = record->running_maximum;
+  return end;
+}
+
+}  // namespace citas

@@ -1,0 +1,57 @@
+// LogDatabase: the RocksDB instance of a log, opened and laid out, and what its meta says.
+//
+// Internal to this folder; see rocksdb_event_log.h for the layout.
+#pragma once
+
+#include <rocksdb/db.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "events/base/result.h"
+#include "events/log_identity.h"
+#include "events/record.h"
+
+namespace citas {
+
+struct LogMeta {
+  LogIdentity identity;
+  Epoch epoch;
+  std::string fingerprint_key;
+};
+
+// Owns the instance; closes it on destruction.
+class LogDatabase {
+ public:
+  // A new, empty one, closed again. The folder must not exist.
+  static Status create(const std::filesystem::path& folder, LogId id);
+  static Result<LogDatabase> open(const std::filesystem::path& folder, bool read_only);
+
+  LogDatabase(LogDatabase&&) = default;
+  LogDatabase& operator=(LogDatabase&&) = default;
+  ~LogDatabase();
+
+  rocksdb::DB& db() const { return *db_; }
+  rocksdb::ColumnFamilyHandle* meta() const { return families_[0]; }
+  rocksdb::ColumnFamilyHandle* events() const { return families_[1]; }
+  rocksdb::ColumnFamilyHandle* tags() const { return families_[2]; }
+  rocksdb::ColumnFamilyHandle* results() const { return families_[3]; }
+
+  // FailedPrecondition: a format version that this program does not know. Corruption: incomplete.
+  Result<LogMeta> read_meta() const;
+  // The end of the log as stored: from its last record, or the genesis.
+  Result<ChainState> read_end(const LogMeta& meta) const;
+
+ private:
+  LogDatabase() = default;
+
+  std::unique_ptr<rocksdb::DB> db_;
+  std::vector<rocksdb::ColumnFamilyHandle*> families_;
+};
+
+// `what` names the operation. IOError and the like become Unavailable, damage Corruption.
+Error rocksdb_error(std::string_view what, const rocksdb::Status& status);
+
+}  // namespace citas

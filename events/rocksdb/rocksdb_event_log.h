@@ -1,0 +1,48 @@
+// The durable EventLog: RocksDB for the records, and a head marker beside it.
+//
+// A log is a folder:
+//   LOCK   held while a process has it open for writing
+//   HEAD   the head marker (head_marker.h)
+//   db/    RocksDB, one column family each for
+//            default   meta: format, log id, partition, epoch, fingerprint key
+//            events    position, big-endian → record (record.h)
+//            tags      tag digest ‖ position, big-endian → nothing
+//            results   command key → outcome
+//
+// Durability: append() returns after one write of the whole batch with the WAL synced; the marker
+// is written before it returns, and synced at most one batch later and on close.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "events/base/clock.h"
+#include "events/codec.h"
+#include "events/event_log.h"
+#include "events/rocksdb/head_marker.h"
+
+namespace citas {
+
+class RocksDbEventLog : public EventLog {
+ public:
+  enum class Mode {
+    kWrite,     // creates it where there is none; one process at a time
+    kReadOnly,  // changes nothing on disk: for a stopped server's folder or a copy
+    kInspect,   // read-only, and opens what the head marker says is damaged (citas verify)
+  };
+
+  // Opens read-only first and compares with the head marker; only a log that passes is opened for
+  // writing, since that would destroy the evidence. `codec` is borrowed.
+  //   FailedPrecondition  held by another process; unknown format version; marker missing
+  //   Corruption          the log ends before its marker, or is another log than the marker's
+  //   NotFound            read-only, and there is no log
+  static Result<std::unique_ptr<RocksDbEventLog>> open(const std::filesystem::path& folder,
+                                                       const Codec& codec, IdSource& ids,
+                                                       Mode mode);
+
+  // What the marker said when the log was opened.
+  virtual const MarkedHead& marked_head() const = 0;
+};
+
+}  // namespace citas

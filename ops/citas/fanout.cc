@@ -1,0 +1,152 @@
+#include "ops/citas/fanout.h"
+
+#include <fstream>
+#include <iterator>
+
+#include "workers/nats/nats_bus.h"
+#include "workers/rocksdb/rocksdb_country_store.h"
+
+namespace citas::ops {
+
+Result<RulesByCountry> load_country_rules(const std::optional<std::filesystem::path>& file) {
+  if (!file) return RulesByCountry{};
+  std::ifstream in(*file, std::ios::binary);
+  if (!in) {
+    return failure(ErrorCode::kNotFound, "--country-rules: cannot read " + file->string());
+  }
+  const std::string json{std::istreambuf_iterator<char>(in), {}};
+  auto rules = workers::parse_country_rules(json);
+  if (!rules) {
+    return failure(ErrorCode::kInvalidArgument, file->string() + ": " + rules.error().message);
+  }
+  return rules;
+}
+
+// A store that cannot be read, or whose making was cut short, is no loss: it is filled from the
+// bus.
+static Result<std::unique_ptr<workers::RocksDbCountryStore>> open_store(
+    const std::filesystem::path& folder) {
+  auto opened = workers::RocksDbCountryStore::open(folder);
+  if (opened || opened.error().code != ErrorCode::kCorruption) return opened;
+  std::error_code ignored;
+  std::filesystem::remove_all(folder, ignored);
+  return workers::RocksDbCountryStore::open(folder);
+}
+
+Result<std::unique_ptr<ProcessorRunner>> ProcessorRunner::start(
+    CountryCode country, const workers::NatsOptions& nats, const std::filesystem::path& store,
+    workers::ConfiguredRules rules, const Codec& codec, const Clock& clock,
+    const OnWorkerFatal& on_fatal) {
+  std::unique_ptr<ProcessorRunner> runner(new ProcessorRunner(country, std::move(rules)));
+  auto bus = workers::NatsBus::open(nats, runner->wakeup_);
+  if (!bus) return failure(bus.error());
+  runner->bus_ = *std::move(bus);
+  auto opened = open_store(store);
+  if (!opened) return failure(opened.error());
+  runner->store_ = *std::move(opened);
+  auto processor = workers::CountryProcessor::open(country, *runner->bus_, *runner->store_,
+                                                   runner->rules_, codec, clock, {});
+  if (!processor) return failure(processor.error());
+  runner->processor_ = *std::move(processor);
+  runner->thread_ = std::make_unique<workers::WorkerThread>(
+      std::string(runner->processor_->name()), runner->wakeup_,
+      std::vector<workers::Piece*>{runner->processor_.get()}, on_fatal);
+  return runner;
+}
+
+Result<std::unique_ptr<FanOut::Line>> FanOut::connect(const workers::NatsOptions& nats) {
+  auto line = std::make_unique<Line>();
+  auto bus = workers::NatsBus::open(nats, line->wakeup);
+  if (!bus) return failure(bus.error());
+  line->bus = *std::move(bus);
+  return line;
+}
+
+Status FanOut::open_pieces(const FanOutParts& parts) {
+  auto relay = workers::Relay::open(parts.log, *publishing_->bus, parts.clock, {});
+  if (!relay) return failure(relay.error());
+  relay_ = *std::move(relay);
+  auto reconciler =
+      workers::Reconciler::open(parts.log, parts.pending, *publishing_->bus, parts.clock, {});
+  if (!reconciler) return failure(reconciler.error());
+  reconciler_ = *std::move(reconciler);
+  auto confirmations = workers::ConfirmationConsumer::open(*recording_->bus, parts.sequencer,
+                                                           parts.clock, recording_->wakeup);
+  if (!confirmations) return failure(confirmations.error());
+  confirmations_ = *std::move(confirmations);
+  auto dead_letters = workers::DeadLetterRecorder::open(*recording_->bus, parts.sequencer,
+                                                        parts.clock, recording_->wakeup);
+  if (!dead_letters) return failure(dead_letters.error());
+  dead_letters_ = *std::move(dead_letters);
+  return {};
+}
+
+void FanOut::start_threads(const OnWorkerFatal& on_fatal) {
+  publishing_->thread = std::make_unique<workers::WorkerThread>(
+      "relay", publishing_->wakeup, std::vector<workers::Piece*>{relay_.get(), reconciler_.get()},
+      on_fatal);
+  recording_->thread = std::make_unique<workers::WorkerThread>(
+      "confirmations", recording_->wakeup,
+      std::vector<workers::Piece*>{confirmations_.get(), dead_letters_.get()}, on_fatal);
+}
+
+Result<std::unique_ptr<FanOut>> FanOut::start(const FanOutParts& parts,
+                                              const workers::NatsOptions& nats,
+                                              const std::set<CountryCode>& processors,
+                                              const std::filesystem::path& countries_folder,
+                                              const RulesByCountry& rules,
+                                              const OnWorkerFatal& on_fatal) {
+  std::unique_ptr<FanOut> fanout(new FanOut);
+  for (auto* line : {&fanout->publishing_, &fanout->recording_}) {
+    auto connected = connect(nats);
+    if (!connected) return failure(connected.error());
+    *line = *std::move(connected);
+  }
+  if (const Status opened = fanout->open_pieces(parts); !opened) return failure(opened.error());
+  parts.log.add_commit_listener(
+      [wakeup = &fanout->publishing_->wakeup](Position) { wakeup->notify(); });
+  for (const CountryCode& country : processors) {
+    const auto own = rules.find(country);
+    auto runner =
+        ProcessorRunner::start(country, nats, countries_folder / country.text(),
+                               own == rules.end() ? workers::ConfiguredRules{} : own->second,
+                               parts.codec, parts.clock, on_fatal);
+    if (!runner) return failure(runner.error());
+    fanout->processors_.push_back(*std::move(runner));
+  }
+  fanout->start_threads(on_fatal);
+  return fanout;
+}
+
+void FanOut::stop() {
+  processors_.clear();
+  recording_->thread.reset();
+  publishing_->thread.reset();
+}
+
+std::string FanOut::trouble() const {
+  if (!connected()) return publishing_->bus->connection();
+  std::string all;
+  const auto add = [&](const std::string& name, const std::string& trouble) {
+    if (trouble.empty()) return;
+    all += (all.empty() ? "" : "; ") + name + ": " + trouble;
+  };
+  add("relay", relay_->trouble());
+  add("confirmations", confirmations_->trouble());
+  add("dead-letters", dead_letters_->trouble());
+  for (const auto& runner : processors_) {
+    add("processor-" + std::string(runner->country().text()), runner->trouble());
+  }
+  return all;
+}
+
+std::map<std::string, const workers::ConsumerCounters*> FanOut::counters() const {
+  std::map<std::string, const workers::ConsumerCounters*> all{
+      {"confirmations", &confirmations_->counters()}, {"dead-letters", &dead_letters_->counters()}};
+  for (const auto& runner : processors_) {
+    all.emplace("processor-" + std::string(runner->country().text()), &runner->counters());
+  }
+  return all;
+}
+
+}  // namespace citas::ops

@@ -1,0 +1,119 @@
+// FanOut: the workers of this process with their connections and threads: relay and reconciler,
+// confirmations and dead letters, and one processor for each of its countries.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "commands/sequencer.h"
+#include "events/base/clock.h"
+#include "events/codec.h"
+#include "events/event_log.h"
+#include "workers/bus.h"
+#include "workers/confirmation_consumer.h"
+#include "workers/country_processor.h"
+#include "workers/country_rules.h"
+#include "workers/country_store.h"
+#include "workers/dead_letter_recorder.h"
+#include "workers/driver.h"
+#include "workers/nats/nats_options.h"
+#include "workers/pending_appointments.h"
+#include "workers/reconciler.h"
+#include "workers/relay.h"
+#include "workers/wakeup.h"
+
+namespace citas::ops {
+
+using OnWorkerFatal = std::function<void(std::string_view piece, const Error&)>;
+
+using RulesByCountry = std::map<CountryCode, workers::ConfiguredRules>;
+// The rules in a file; none refuse anything. InvalidArgument, NotFound: names the file.
+Result<RulesByCountry> load_country_rules(const std::optional<std::filesystem::path>& file);
+
+// One country's processor: a connection, a store, a thread.
+class ProcessorRunner {
+ public:
+  // Borrows codec and clock. `store` is the folder of the country's store.
+  static Result<std::unique_ptr<ProcessorRunner>> start(CountryCode country,
+                                                        const workers::NatsOptions& nats,
+                                                        const std::filesystem::path& store,
+                                                        workers::ConfiguredRules rules,
+                                                        const Codec& codec, const Clock& clock,
+                                                        const OnWorkerFatal& on_fatal);
+
+  CountryCode country() const { return country_; }
+  // Why nothing moves; empty when all is well. Any thread.
+  std::string trouble() const { return processor_->trouble(); }
+  const workers::ConsumerCounters& counters() const { return processor_->counters(); }
+
+ private:
+  ProcessorRunner(CountryCode country, workers::ConfiguredRules rules)
+      : country_(country), rules_(std::move(rules)) {}
+
+  const CountryCode country_;
+  const workers::ConfiguredRules rules_;
+  workers::Wakeup wakeup_;
+  std::unique_ptr<workers::Bus> bus_;
+  std::unique_ptr<workers::CountryStore> store_;
+  std::unique_ptr<workers::CountryProcessor> processor_;
+  std::unique_ptr<workers::WorkerThread> thread_;
+};
+
+// What the fan-out of a server works on. Borrowed.
+struct FanOutParts {
+  EventLog& log;
+  const Codec& codec;
+  const Clock& clock;
+  commands::Sequencer& sequencer;
+  const workers::PendingAppointments& pending;
+};
+
+class FanOut {
+ public:
+  // Adds a commit listener to the log: start it before the first append.
+  static Result<std::unique_ptr<FanOut>> start(const FanOutParts& parts,
+                                               const workers::NatsOptions& nats,
+                                               const std::set<CountryCode>& processors,
+                                               const std::filesystem::path& countries_folder,
+                                               const RulesByCountry& rules,
+                                               const OnWorkerFatal& on_fatal);
+
+  // Joins the threads; nothing is lost, the rest is redelivered. Then the sequencer may stop.
+  void stop();
+
+  bool connected() const { return publishing_->bus->connected(); }
+  // What is wrong with the bus, or with a worker's place on it; empty when all is well. Any thread.
+  std::string trouble() const;
+  workers::RelayStats relay_stats() const { return relay_->stats(); }
+  std::uint64_t redelivered() const { return reconciler_->redelivered().value(); }
+  // By consumer name.
+  std::map<std::string, const workers::ConsumerCounters*> counters() const;
+
+ private:
+  // A connection and what is stepped on it.
+  struct Line {
+    workers::Wakeup wakeup;
+    std::unique_ptr<workers::Bus> bus;
+    std::unique_ptr<workers::WorkerThread> thread;
+  };
+  FanOut() = default;
+  static Result<std::unique_ptr<Line>> connect(const workers::NatsOptions& nats);
+  Status open_pieces(const FanOutParts& parts);
+  void start_threads(const OnWorkerFatal& on_fatal);
+
+  std::unique_ptr<Line> publishing_;  // relay and reconciler
+  std::unique_ptr<Line> recording_;   // confirmations and dead letters
+  std::unique_ptr<workers::Relay> relay_;
+  std::unique_ptr<workers::Reconciler> reconciler_;
+  std::unique_ptr<workers::ConfirmationConsumer> confirmations_;
+  std::unique_ptr<workers::DeadLetterRecorder> dead_letters_;
+  std::vector<std::unique_ptr<ProcessorRunner>> processors_;
+};
+
+}  // namespace citas::ops

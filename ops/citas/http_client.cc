@@ -1,0 +1,125 @@
+#include "ops/citas/http_client.h"
+
+#include <curl/curl.h>
+
+#include <nlohmann/json.hpp>
+
+#include "events/base/check.h"
+
+namespace citas::ops {
+namespace {
+
+constexpr long kConnectTimeoutMs = 5'000;
+// A transfer that moves nothing for this long is broken.
+constexpr long kStallSeconds = 60;
+
+using HeaderList = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
+
+HeaderList header_list(const std::vector<std::string>& headers, bool json) {
+  curl_slist* list = nullptr;
+  if (json) list = curl_slist_append(list, "Content-Type: application/json");
+  for (const std::string& header : headers) list = curl_slist_append(list, header.c_str());
+  return {list, &curl_slist_free_all};
+}
+
+struct Receiver {
+  CURL* curl;
+  std::string body;
+  const HttpClient::TakePiece* take;
+};
+
+std::size_t receive(char* data, std::size_t size, std::size_t count, void* closure) {
+  auto& receiver = *static_cast<Receiver*>(closure);
+  const std::string_view piece(data, size * count);
+  long status = 0;
+  curl_easy_getinfo(receiver.curl, CURLINFO_RESPONSE_CODE, &status);
+  if (receiver.take && status == 200) return (*receiver.take)(piece) ? piece.size() : 0;
+  receiver.body.append(piece);
+  return piece.size();
+}
+
+}  // namespace
+
+struct HttpClient::Handle {
+  Handle() : curl(curl_easy_init()) { CHECK(curl != nullptr); }
+  ~Handle() { curl_easy_cleanup(curl); }
+  CURL* curl;
+};
+
+HttpClient::HttpClient(std::string base_url)
+    : base_url_(std::move(base_url)), handle_(std::make_unique<Handle>()) {
+  while (base_url_.ends_with('/')) base_url_.pop_back();
+}
+
+HttpClient::~HttpClient() = default;
+HttpClient::HttpClient(HttpClient&&) noexcept = default;
+
+Result<HttpAnswer> HttpClient::perform(std::string_view path,
+                                       const std::vector<std::string>& headers,
+                                       const std::string_view* json, const TakePiece* take) {
+  CURL* curl = handle_->curl;
+  curl_easy_reset(curl);
+  const std::string url = base_url_ + std::string(path);
+  const HeaderList list = header_list(headers, json != nullptr);
+  Receiver receiver{curl, {}, take};
+  curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, list.get());
+  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, kConnectTimeoutMs);
+  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, kStallSeconds);
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &receive);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &receiver);
+  if (json) {
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, static_cast<long>(json->size()));
+    curl_easy_setopt(curl, CURLOPT_COPYPOSTFIELDS, json->data());
+  }
+  const CURLcode code = curl_easy_perform(curl);
+  HttpAnswer answer;
+  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer.status);
+  if (code != CURLE_OK) {
+    return failure(ErrorCode::kUnavailable, "no answer from " + base_url_ + ": " +
+                                                curl_easy_strerror(code) +
+                                                "; is the server running there?");
+  }
+  answer.body = std::move(receiver.body);
+  return answer;
+}
+
+Result<HttpAnswer> HttpClient::get(std::string_view path, const std::vector<std::string>& headers) {
+  return perform(path, headers, nullptr, nullptr);
+}
+
+Result<HttpAnswer> HttpClient::post(std::string_view path, std::string_view json,
+                                    const std::vector<std::string>& headers) {
+  return perform(path, headers, &json, nullptr);
+}
+
+Result<HttpAnswer> HttpClient::stream(std::string_view path,
+                                      const std::vector<std::string>& headers,
+                                      const TakePiece& take) {
+  return perform(path, headers, nullptr, &take);
+}
+
+Error problem_of(const HttpAnswer& answer) {
+  const auto problem = nlohmann::json::parse(answer.body, nullptr, /*allow_exceptions=*/false);
+  const ErrorCode code = answer.status == 404   ? ErrorCode::kNotFound
+                         : answer.status == 409 ? ErrorCode::kConflict
+                         : answer.status == 503 ? ErrorCode::kUnavailable
+                         : answer.status == 500 ? ErrorCode::kCorruption
+                                                : ErrorCode::kInvalidArgument;
+  const bool has_message =
+      problem.is_object() && problem.contains("message") && problem["message"].is_string();
+  return {code, has_message ? problem["message"].get<std::string>()
+                            : "the server answered with status " + std::to_string(answer.status)};
+}
+
+Result<std::string> get_ok(HttpClient& client, std::string_view path) {
+  auto answer = client.get(path);
+  if (!answer) return failure(answer.error());
+  if (answer->status != 200) return failure(problem_of(*answer));
+  return std::move(answer->body);
+}
+
+}  // namespace citas::ops

@@ -1,0 +1,321 @@
+// The citas program: reads the command line and calls the command.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <functional>
+
+#include "ops/citas/audit.h"
+#include "ops/citas/exit_codes.h"
+#include "ops/citas/projections_command.h"
+#include "ops/citas/serve.h"
+#include "ops/citas/tour.h"
+
+namespace citas::ops {
+namespace {
+
+// What a command line came to: the command's own function, run after parsing.
+using Action = std::function<int()>;
+
+CLI::Option* add_data(CLI::App& command, std::string& data) {
+  return command.add_option("--data", data, "Data folder")->envname("CITAS_DATA");
+}
+
+void add_output(CLI::App& command, Output& output) {
+  command
+      .add_option_function<std::string>(
+          "-o,--output",
+          [&output](const std::string& form) {
+            output = form == "json" ? Output::kJson : Output::kTable;
+          },
+          "Form of the result: table or json")
+      ->check(CLI::IsMember({"table", "json"}));
+}
+
+// --- serve ---
+
+struct ServeFlags {
+  std::string data = "./data";
+  std::string listen = "127.0.0.1:8080";
+  std::string nats = "managed";
+  std::string workers = "all";
+  std::string countries = "PE,CL";
+  std::string country_rules, address_file;
+  std::string log_level = "info";
+  std::string access_log = "errors";
+  bool insecure_bind = false;
+};
+
+Result<ServeOptions> serve_options(const ServeFlags& flags) {
+  ServeOptions options;
+  options.data = flags.data;
+  const auto listen = parse_listen_address(flags.listen);
+  if (!listen) return failure(listen.error());
+  options.listen = *listen;
+  options.nats = flags.nats;
+  const auto countries = parse_countries(flags.countries);
+  if (!countries) return failure(countries.error());
+  options.countries = *countries;
+  if (flags.workers == "all") {
+    options.workers = *countries;
+  } else if (flags.workers != "none") {
+    const auto workers = parse_countries(flags.workers);
+    if (!workers) return failure(workers.error());
+    options.workers = *workers;
+  }
+  if (!flags.country_rules.empty()) options.country_rules = flags.country_rules;
+  if (!flags.address_file.empty()) options.address_file = flags.address_file;
+  options.insecure_bind = flags.insecure_bind;
+  options.access_log = flags.access_log == "none"  ? AccessLog::kNone
+                       : flags.access_log == "all" ? AccessLog::kAll
+                                                   : AccessLog::kErrors;
+  return options;
+}
+
+void add_log_level(CLI::App& command, std::string& level) {
+  command.add_option("--log-level", level, "Least level that is logged")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+      ->envname("CITAS_LOG_LEVEL");
+}
+
+void add_serve(CLI::App& app, Action& action) {
+  auto flags = std::make_shared<ServeFlags>();
+  CLI::App& command = *app.add_subcommand("serve", "Run the server until a signal stops it");
+  add_data(command, flags->data);
+  command.add_option("--listen", flags->listen, "ADDRESS:PORT; port 0 takes a free one")
+      ->envname("CITAS_LISTEN");
+  command.add_option("--nats", flags->nats, "managed, none, or the URL of a NATS server")
+      ->envname("CITAS_NATS");
+  command
+      .add_option("--workers", flags->workers,
+                  "Countries whose processors run in this process: all, none, or PE,CL")
+      ->envname("CITAS_WORKERS");
+  command.add_option("--countries", flags->countries, "Countries that are served")
+      ->envname("CITAS_COUNTRIES");
+  command
+      .add_option("--country-rules", flags->country_rules, "JSON file with what countries demand")
+      ->envname("CITAS_COUNTRY_RULES");
+  command.add_option("--address-file", flags->address_file, "File that gets the URL once ready")
+      ->envname("CITAS_ADDRESS_FILE");
+  command.add_option("--access-log", flags->access_log, "Requests that are logged")
+      ->check(CLI::IsMember({"none", "errors", "all"}))
+      ->envname("CITAS_ACCESS_LOG");
+  command.add_flag("--insecure-bind", flags->insecure_bind,
+                   "Serve beyond loopback although nobody's identity is checked");
+  add_log_level(command, flags->log_level);
+  command.callback([flags, &action] {
+    action = [flags] {
+      const auto options = serve_options(*flags);
+      if (!options) return refuse(options.error());
+      return serve(*options, parse_log_level(flags->log_level).value());
+    };
+  });
+}
+
+// --- worker ---
+
+void add_worker(CLI::App& app, Action& action) {
+  struct Flags {
+    std::string country, nats, data = "./data", country_rules, log_level = "info";
+  };
+  auto flags = std::make_shared<Flags>();
+  CLI::App& command =
+      *app.add_subcommand("worker", "Run one country's processor until a signal stops it");
+  command.add_option("--country", flags->country, "Country code, such as PE")->required();
+  command.add_option("--nats", flags->nats, "URL of the NATS server")
+      ->required()
+      ->envname("CITAS_NATS");
+  add_data(command, flags->data);
+  command
+      .add_option("--country-rules", flags->country_rules, "JSON file with what countries demand")
+      ->envname("CITAS_COUNTRY_RULES");
+  add_log_level(command, flags->log_level);
+  command.callback([flags, &action] {
+    action = [flags] {
+      const auto country = CountryCode::parse(flags->country);
+      if (!country) {
+        return refuse({ErrorCode::kInvalidArgument,
+                       "--country: '" + flags->country + "' is not a code such as PE"});
+      }
+      WorkerOptions options{*country, flags->nats, flags->data, std::nullopt};
+      if (!flags->country_rules.empty()) options.country_rules = flags->country_rules;
+      return run_worker(options, parse_log_level(flags->log_level).value());
+    };
+  });
+}
+
+// --- events, verify, replay ---
+
+struct AuditFlags {
+  std::string data = "./data";
+  std::string url;
+  EventFilter filter;
+  std::uint64_t position = 0;
+  std::string expect;
+  Output output = Output::kTable;
+  bool quiet = false;
+
+  EventSource source() const { return {data, url}; }
+};
+
+void add_source(CLI::App& command, AuditFlags& flags) {
+  auto* data = add_data(command, flags.data);
+  command.add_option("--url", flags.url, "A running server, instead of a folder")->excludes(data);
+}
+
+void add_filter(CLI::App& command, EventFilter& filter) {
+  command.add_option("--tag", filter.tag, "Only events with this tag, such as insured:00500");
+  command.add_option("--type", filter.type, "Only events of this type");
+  command.add_option("--from", filter.from, "First position");
+  command.add_option("--to", filter.to, "Last position");
+}
+
+void add_events(CLI::App& app, Action& action) {
+  CLI::App& events = *app.add_subcommand("events", "Read the event log");
+  events.require_subcommand(1);
+  auto flags = std::make_shared<AuditFlags>();
+
+  CLI::App& list = *events.add_subcommand("list", "A line for each event");
+  add_source(list, *flags);
+  add_filter(list, flags->filter);
+  list.add_option("--limit", flags->filter.limit, "At most so many");
+  add_output(list, flags->output);
+  list.callback([flags, &action] {
+    action = [flags] { return list_events(flags->source(), flags->filter, flags->output); };
+  });
+
+  CLI::App& show = *events.add_subcommand("show", "One event");
+  show.add_option("position", flags->position, "Its position")->required();
+  add_source(show, *flags);
+  add_output(show, flags->output);
+  show.callback([flags, &action] {
+    action = [flags] { return show_event(flags->source(), flags->position, flags->output); };
+  });
+
+  CLI::App& whole = *events.add_subcommand("export", "The stored bytes, one event a line (NDJSON)");
+  add_source(whole, *flags);
+  add_filter(whole, flags->filter);
+  whole.callback([flags, &action] {
+    action = [flags] { return export_events(flags->source(), flags->filter); };
+  });
+}
+
+void add_verify(CLI::App& app, Action& action) {
+  auto flags = std::make_shared<AuditFlags>();
+  CLI::App& command = *app.add_subcommand("verify", "Prove that the log is whole and unaltered");
+  add_source(command, *flags);
+  command.add_option("--expect", flags->expect,
+                     "POSITION:HASH of a head written down earlier, which must be in the chain");
+  add_output(command, flags->output);
+  command.add_flag("--quiet", flags->quiet, "No progress");
+  command.callback([flags, &action] {
+    action = [flags] {
+      VerifyCommand verify{flags->source(), std::nullopt, flags->output, flags->quiet};
+      if (!flags->expect.empty()) {
+        verify.expected = parse_expected_head(flags->expect);
+        if (!verify.expected) {
+          return refuse({ErrorCode::kInvalidArgument,
+                         "--expect: use POSITION:HASH, the hash as 64 hex digits"});
+        }
+      }
+      return verify_log(verify);
+    };
+  });
+}
+
+void add_replay(CLI::App& app, Action& action) {
+  struct Flags {
+    std::string data = "./data";
+    ReplayOptions options;
+  };
+  auto flags = std::make_shared<Flags>();
+  CLI::App& command =
+      *app.add_subcommand("replay", "Fold the log anew and show what the read models come to");
+  add_data(command, flags->data);
+  command.add_option("--until", flags->options.until, "Last position; the whole log without");
+  add_output(command, flags->options.output);
+  command.add_flag("--quiet", flags->options.quiet, "No progress");
+  command.callback([flags, &action] {
+    action = [flags] {
+      flags->options.data = flags->data;
+      return replay_log(flags->options);
+    };
+  });
+}
+
+// --- projections ---
+
+void add_projections(CLI::App& app, Action& action) {
+  struct Flags {
+    ProjectionsTarget target;
+    std::string data, name;
+
+    const ProjectionsTarget& resolved() {
+      if (!data.empty()) target.data = data;
+      return target;
+    }
+  };
+  auto flags = std::make_shared<Flags>();
+  CLI::App& projections = *app.add_subcommand("projections", "Look at read models, rebuild them");
+  projections.require_subcommand(1);
+  const auto add_target = [&flags](CLI::App& command) {
+    auto* data = command.add_option("--data", flags->data, "A stopped server's data folder");
+    command.add_option("--url", flags->target.url, "A running server")
+        ->excludes(data)
+        ->envname("CITAS_URL");
+  };
+  CLI::App& list = *projections.add_subcommand("list", "Where each read model stands");
+  add_target(list);
+  add_output(list, flags->target.output);
+  list.callback(
+      [flags, &action] { action = [flags] { return list_projections(flags->resolved()); }; });
+  CLI::App& rebuild =
+      *projections.add_subcommand("rebuild", "Build a read model anew beside the one that serves");
+  rebuild.add_option("name", flags->name, "Its name")->required();
+  add_target(rebuild);
+  rebuild.add_flag("--quiet", flags->target.quiet, "No progress");
+  rebuild.callback([flags, &action] {
+    action = [flags] { return rebuild_projection(flags->resolved(), flags->name); };
+  });
+}
+
+void add_tour(CLI::App& app, Action& action) {
+  auto options = std::make_shared<TourOptions>();
+  CLI::App& command =
+      *app.add_subcommand("tour", "Play the main job against a running server, and check it");
+  command.add_option("--url", options->url, "The server")->envname("CITAS_URL");
+  command.add_option("--requests", options->requests, "Bookings to try")
+      ->check(CLI::Range(1, 1'000'000));
+  command.add_option("--clients", options->clients, "Connections")->check(CLI::Range(1, 256));
+  command.add_option("--seed", options->seed, "Repeats the same tour");
+  command.add_flag("--quiet", options->quiet, "No progress");
+  command.callback([options, &action] { action = [options] { return tour(*options); }; });
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"citas: medical appointments as an event log that can prove what happened", "citas"};
+  app.set_version_flag("--version", "citas " CITAS_VERSION);
+  app.option_defaults()->always_capture_default();
+  app.footer(kExitCodesHelp);
+  app.require_subcommand(1);
+  Action action;
+  add_serve(app, action);
+  add_worker(app, action);
+  add_events(app, action);
+  add_verify(app, action);
+  add_replay(app, action);
+  add_projections(app, action);
+  add_tour(app, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+  }
+  return action();
+}
+
+}  // namespace
+}  // namespace citas::ops
+
+int main(int argc, char** argv) { return citas::ops::run(argc, argv); }

@@ -1,0 +1,73 @@
+#include "ops/citas/options.h"
+
+#include <arpa/inet.h>
+
+#include <charconv>
+
+namespace citas::ops {
+namespace {
+
+std::optional<std::uint16_t> parse_port(std::string_view text) {
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (text.empty() || error != std::errc{} || end != text.data() + text.size()) {
+    return std::nullopt;
+  }
+  return port;
+}
+
+bool is_address(int family, const std::string& text) {
+  unsigned char ignored[sizeof(in6_addr)];
+  return ::inet_pton(family, text.c_str(), ignored) == 1;
+}
+
+}  // namespace
+
+bool ListenAddress::is_loopback() const { return host.starts_with("127.") || host == "::1"; }
+
+std::string ListenAddress::url(std::uint16_t actual_port) const {
+  const bool is_v6 = host.find(':') != std::string::npos;
+  return "http://" + (is_v6 ? "[" + host + "]" : host) + ":" + std::to_string(actual_port);
+}
+
+Result<ListenAddress> parse_listen_address(std::string_view text) {
+  const auto wrong = [&] {
+    return failure(ErrorCode::kInvalidArgument,
+                   "--listen: '" + std::string(text) +
+                       "' is not ADDRESS:PORT with a numeric address, such as 127.0.0.1:8080");
+  };
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos) return wrong();
+  std::string host(text.substr(0, colon));
+  const auto port = parse_port(text.substr(colon + 1));
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  if (!port || !is_address(bracketed ? AF_INET6 : AF_INET, host)) return wrong();
+  return ListenAddress{std::move(host), *port};
+}
+
+Result<std::set<CountryCode>> parse_countries(std::string_view text) {
+  std::set<CountryCode> countries;
+  while (!text.empty()) {
+    const std::string_view one = text.substr(0, text.find(','));
+    const auto country = CountryCode::parse(one);
+    if (!country) {
+      return failure(ErrorCode::kInvalidArgument,
+                     "'" + std::string(one) + "' is not a country code such as PE");
+    }
+    countries.insert(*country);
+    text.remove_prefix(std::min(text.size(), one.size() + 1));
+  }
+  return countries;
+}
+
+std::string to_string(const std::set<CountryCode>& countries) {
+  std::string text;
+  for (const CountryCode& country : countries) {
+    if (!text.empty()) text += ',';
+    text += country.text();
+  }
+  return text;
+}
+
+}  // namespace citas::ops

@@ -1,0 +1,53 @@
+// Options of the commands that run for long, and what they may be.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "events/base/result.h"
+#include "events/ids.h"
+#include "ops/citas/json_log.h"
+
+namespace citas::ops {
+
+struct ListenAddress {
+  std::string host;  // numeric, without brackets
+  std::uint16_t port = 0;
+
+  bool is_loopback() const;
+  std::string url(std::uint16_t actual_port) const;
+};
+// "127.0.0.1:8080", "[::1]:8080". InvalidArgument: neither.
+Result<ListenAddress> parse_listen_address(std::string_view text);
+
+// "PE,CL". InvalidArgument: names what is no country code.
+Result<std::set<CountryCode>> parse_countries(std::string_view text);
+std::string to_string(const std::set<CountryCode>& countries);
+
+enum class AccessLog { kNone, kErrors, kAll };
+
+struct ServeOptions {
+  std::filesystem::path data = "./data";
+  ListenAddress listen{"127.0.0.1", 8080};
+  // "managed", "none", or the URL of a NATS server.
+  std::string nats = "managed";
+  std::set<CountryCode> countries;
+  std::set<CountryCode> workers;  // countries whose processors run in this process
+  std::optional<std::filesystem::path> country_rules;
+  std::optional<std::filesystem::path> address_file;
+  bool insecure_bind = false;
+  AccessLog access_log = AccessLog::kErrors;
+};
+
+struct WorkerOptions {
+  CountryCode country;
+  std::string nats;
+  std::filesystem::path data = "./data";
+  std::optional<std::filesystem::path> country_rules;
+};
+
+}  // namespace citas::ops

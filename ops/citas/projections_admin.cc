@@ -1,0 +1,70 @@
+#include "ops/citas/projections_admin.h"
+
+#include <algorithm>
+
+namespace citas::ops {
+
+std::vector<api::ProjectionState> ProjectionsAdmin::list() const {
+  std::vector<api::ProjectionState> states;
+  const std::lock_guard lock(mutex_);
+  for (projections::ProjectionStatus& status : engine_.status()) {
+    api::ProjectionState state{std::move(status), std::nullopt};
+    const auto found = rebuilds_.find(state.status.name);
+    if (found != rebuilds_.end()) state.rebuild = found->second;
+    states.push_back(std::move(state));
+  }
+  return states;
+}
+
+Status ProjectionsAdmin::start_rebuild(std::string_view name) {
+  const auto names = engine_.names();
+  if (std::ranges::find(names, name) == names.end()) {
+    return failure(ErrorCode::kNotFound, "there is no projection of that name");
+  }
+  const std::lock_guard lock(mutex_);
+  const auto running = rebuilds_.find(name);
+  if (running != rebuilds_.end() && running->second.state == api::Rebuild::State::kRunning) {
+    return failure(ErrorCode::kConflict, "the projection is being rebuilt already");
+  }
+  rebuilds_[std::string(name)] = api::Rebuild{};
+  // Replacing the thread of a finished rebuild joins it.
+  threads_[std::string(name)] =
+      std::jthread([this, name = std::string(name)](std::stop_token stop) { rebuild(name, stop); });
+  return {};
+}
+
+void ProjectionsAdmin::rebuild(const std::string& name, std::stop_token stop) {
+  const auto result = engine_.rebuild(name, stop, [&](const projections::Progress& progress) {
+    const std::lock_guard lock(mutex_);
+    rebuilds_[name].progress = progress;
+  });
+  if (result) report(*result);
+  const std::lock_guard lock(mutex_);
+  api::Rebuild& state = rebuilds_[name];
+  if (result) {
+    state.state = api::Rebuild::State::kCompleted;
+    state.identical = result->is_identical();
+    state.progress = {result->events, result->events, result->duration};
+  } else {
+    state.state = api::Rebuild::State::kFailed;
+    state.reason = result.error().message;
+  }
+}
+
+void ProjectionsAdmin::report(const projections::RebuildReport& report) {
+  const auto events = static_cast<std::int64_t>(report.events);
+  const auto ms = static_cast<std::int64_t>(report.duration.count());
+  if (report.is_identical()) {
+    log_.info("projection rebuilt, identical to the one it replaced",
+              {{"projection", report.name}, {"events", events}, {"duration_ms", ms}});
+    return;
+  }
+  log_.error("projection rebuilt: the one that had served was WRONG and has been replaced",
+             {{"projection", report.name},
+              {"events", events},
+              {"missing", static_cast<std::int64_t>(report.differences.missing)},
+              {"extra", static_cast<std::int64_t>(report.differences.extra)},
+              {"changed", static_cast<std::int64_t>(report.differences.changed)}});
+}
+
+}  // namespace citas::ops

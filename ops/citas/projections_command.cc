@@ -1,0 +1,164 @@
+#include "ops/citas/projections_command.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "ops/citas/exit_codes.h"
+#include "ops/citas/http_client.h"
+#include "ops/citas/offline_log.h"
+#include "projections/all_projections.h"
+#include "projections/engine.h"
+#include "projections/inspect.h"
+#include "projections/rocksdb/rocksdb_generations.h"
+
+namespace citas::ops {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// What a stopped server's folder holds, in the form in which a running one answers.
+Result<Json> list_folder(const std::filesystem::path& data) {
+  const auto offline = OfflineLog::open(data, RocksDbEventLog::Mode::kReadOnly);
+  if (!offline) return failure(offline.error());
+  const projections::RocksDbGenerations generations(data / "projections");
+  std::vector<std::string> names;
+  for (const auto& projection : projections::all_projections()) {
+    names.emplace_back(projection->name());
+  }
+  const std::uint64_t committed = (*offline)->log().committed().value();
+  Json list = Json::array();
+  for (const auto& stored : projections::inspect(generations, names)) {
+    if (!stored.checkpoint) return failure(stored.checkpoint.error());
+    const auto checkpoint = stored.checkpoint->value_or(projections::Checkpoint{});
+    const std::uint64_t position = checkpoint.head.position.value();
+    list.push_back({{"name", stored.name},
+                    {"version", checkpoint.model.version},
+                    {"position", std::to_string(position)},
+                    {"digest", checkpoint.digest.to_hex()},
+                    {"lagEvents", committed - std::min(committed, position)}});
+  }
+  return list;
+}
+
+Result<Json> list_server(HttpClient& client) {
+  const auto body = get_ok(client, "/projections");
+  if (!body) return failure(body.error());
+  auto json = Json::parse(*body, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || !json["projections"].is_array()) {
+    return failure(ErrorCode::kUnavailable, "the server's answer to /projections is not readable");
+  }
+  return json["projections"];
+}
+
+int report(std::string_view name, bool identical, std::uint64_t events, double seconds) {
+  fmt::print("{}: rebuilt from {} events in {:.1f} s ({} events/s)\n", name, with_commas(events),
+             seconds,
+             with_commas(static_cast<std::uint64_t>(static_cast<double>(events) /
+                                                    std::max(seconds, 0.001))));
+  if (identical) {
+    fmt::print("identical to the one that it replaced\n");
+    return kExitOk;
+  }
+  fmt::print("DIFFERENT from the one that it replaced: what had been served was wrong\n");
+  return kExitMismatch;
+}
+
+int rebuild_folder(const ProjectionsTarget& target, const std::string& name) {
+  const auto offline = OfflineLog::open(*target.data, RocksDbEventLog::Mode::kReadOnly);
+  if (!offline) return refuse(offline.error());
+  projections::RocksDbGenerations generations(*target.data / "projections");
+  auto engine = projections::ProjectionEngine::open((*offline)->log(), (*offline)->codec(),
+                                                    (*offline)->clock(), generations,
+                                                    projections::all_projections(), {});
+  if (!engine) return refuse(engine.error());
+  ProgressBar bar(name, "events", target.quiet);
+  const auto rebuilt =
+      (*engine)->rebuild(name, {}, [&](const projections::Progress& p) { bar.update(p); });
+  bar.finish();
+  if (!rebuilt) return refuse(rebuilt.error());
+  return report(name, rebuilt->is_identical(), rebuilt->events,
+                std::chrono::duration<double>(rebuilt->duration).count());
+}
+
+std::optional<Json> find(const Json& list, const std::string& name) {
+  for (const Json& one : list) {
+    if (one.is_object() && one.value("name", std::string{}) == name) return one;
+  }
+  return std::nullopt;
+}
+
+std::uint64_t position_in(const Json& json, const char* name) {
+  return parse_position(json.value(name, std::string{})).value_or(Position{0}).value();
+}
+
+projections::Progress progress_of(const Json& rebuild) {
+  const std::uint64_t done = position_in(rebuild, "position");
+  const double rate = std::max(rebuild.value("eventsPerSecond", 0.0), 1.0);
+  return {done, position_in(rebuild, "target"),
+          std::chrono::milliseconds(
+              static_cast<std::int64_t>(1'000 * static_cast<double>(done) / rate))};
+}
+
+// Follows a rebuild until it has ended, and returns its last state.
+Result<Json> follow(HttpClient& client, const ProjectionsTarget& target, const std::string& name) {
+  constexpr std::chrono::milliseconds kPoll{100};
+  ProgressBar bar(name, "events", target.quiet);
+  for (;;) {
+    const auto list = list_server(client);
+    if (!list) return failure(list.error());
+    const auto projection = find(*list, name);
+    if (!projection || !projection->contains("rebuild") || !(*projection)["rebuild"].is_object()) {
+      return failure(ErrorCode::kUnavailable, "the server no longer tells of the rebuild");
+    }
+    const Json& rebuild = (*projection)["rebuild"];
+    if (rebuild.value("state", std::string{}) != "running") return rebuild;
+    bar.update(progress_of(rebuild));
+    std::this_thread::sleep_for(kPoll);
+  }
+}
+
+int rebuild_server(const ProjectionsTarget& target, const std::string& name) {
+  HttpClient client(target.url);
+  const auto started = client.post("/projections/" + name + "/rebuild", "{}");
+  if (!started) return refuse(started.error());
+  if (started->status != 202) return refuse(problem_of(*started));
+  const auto ended = follow(client, target, name);
+  if (!ended) return refuse(ended.error());
+  if (ended->value("state", std::string{}) != "completed") {
+    return refuse(
+        {ErrorCode::kUnavailable,
+         "the rebuild failed: " + ended->value("reason", std::string("no reason given"))});
+  }
+  const projections::Progress progress = progress_of(*ended);
+  return report(name, ended->value("identical", false), progress.done,
+                std::chrono::duration<double>(progress.elapsed).count());
+}
+
+}  // namespace
+
+int list_projections(const ProjectionsTarget& target) {
+  HttpClient client(target.url);
+  const auto list = target.data ? list_folder(*target.data) : list_server(client);
+  if (!list) return refuse(list.error());
+  if (target.output == Output::kJson) {
+    fmt::print("{}\n", Json{{"projections", *list}}.dump());
+    return kExitOk;
+  }
+  Table table({"PROJECTION", "VERSION", "POSITION", "LAG", "DIGEST"});
+  for (const Json& one : *list) {
+    table.add({one.value("name", std::string{}), std::to_string(one.value("version", 0)),
+               one.value("position", std::string{}),
+               std::to_string(one.value("lagEvents", std::uint64_t{0})),
+               one.value("digest", std::string{}).substr(0, 16)});
+  }
+  fmt::print("{}", table.text());
+  return kExitOk;
+}
+
+int rebuild_projection(const ProjectionsTarget& target, const std::string& name) {
+  return target.data ? rebuild_folder(target, name) : rebuild_server(target, name);
+}
+
+}  // namespace citas::ops

@@ -1,0 +1,116 @@
+#include "ops/citas/serve.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <fstream>
+
+#include "ops/citas/exit_codes.h"
+#include "ops/citas/fanout.h"
+#include "ops/citas/signals.h"
+#include "ops/citas/system.h"
+
+namespace citas::ops {
+namespace {
+
+constexpr std::chrono::seconds kTick{1};
+
+// Atomic, so that whoever waits for the file never reads half of it.
+Status write_address(const std::filesystem::path& file, const std::string& url) {
+  const std::filesystem::path unfinished = file.string() + ".new";
+  std::ofstream(unfinished) << url << '\n';
+  std::error_code error;
+  std::filesystem::rename(unfinished, file, error);
+  if (!error) return {};
+  return failure(ErrorCode::kUnavailable, "--address-file: cannot write " + file.string());
+}
+
+void greet(const std::string& url, const ServeOptions& options) {
+  fmt::print(
+      "citas: listening on {0}\n"
+      "  data {1} · countries {2} · processors {3} · bus {4}\n"
+      "\n"
+      "Book, look, and see what was recorded:\n"
+      "  curl -s {0}/appointments -H 'Content-Type: application/json' -d "
+      "'{{\"insuredId\":\"00001\",\"scheduleId\":100,\"countryISO\":\"PE\"}}'\n"
+      "  curl -s {0}/appointments/00001\n"
+      "  curl -s '{0}/events?tag=insured:00001'\n"
+      "\n"
+      "Ctrl-C drains and stops.\n",
+      url, options.data.string(), to_string(options.countries),
+      options.workers.empty() ? "elsewhere" : to_string(options.workers),
+      options.nats == "managed" || options.nats == "none" ? options.nats : "external");
+  std::fflush(stdout);
+}
+
+Status check(const ServeOptions& options) {
+  if (!options.listen.is_loopback() && !options.insecure_bind) {
+    return failure(ErrorCode::kInvalidArgument,
+                   "--listen " + options.listen.host +
+                       ": there is no identity check yet, so only loopback addresses are served; "
+                       "add --insecure-bind if this network is yours alone");
+  }
+  for (const CountryCode& country : options.workers) {
+    if (!options.countries.contains(country)) {
+      return failure(ErrorCode::kInvalidArgument,
+                     "--workers " + std::string(country.text()) + ": not among --countries");
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+int serve(const ServeOptions& options, LogLevel log_level) {
+  if (const Status checked = check(options); !checked) return refuse(checked.error());
+  ShutdownSignal shutdown;
+  JsonLog log(log_level);
+  if (!options.listen.is_loopback()) {
+    log.warning("serving without identity check beyond loopback, as told by --insecure-bind");
+  }
+  const auto on_fatal = [&](const Error& error) {
+    log.error("fatal", {{"reason", std::string_view(error.message)}});
+    shutdown.request(exit_code_of(error));
+  };
+  auto system = System::start(options, log, on_fatal);
+  if (!system) return refuse(system.error());
+  const std::string url = options.listen.url((*system)->port());
+  if (options.address_file) {
+    const Status written = write_address(*options.address_file, url);
+    if (!written) return refuse(written.error());
+  }
+  greet(url, options);
+  log.info("serving", {{"url", std::string_view(url)}});
+  while (!shutdown.wait(kTick)) (*system)->tick();
+  log.info("stopping");
+  system->reset();
+  log.info("stopped");
+  return shutdown.exit_code();
+}
+
+int run_worker(const WorkerOptions& options, LogLevel log_level) {
+  ShutdownSignal shutdown;
+  JsonLog log(log_level);
+  const auto rules = load_country_rules(options.country_rules);
+  if (!rules) return refuse(rules.error());
+  const auto own = rules->find(options.country);
+  const Codec codec;
+  const SystemClock clock;
+  auto runner = ProcessorRunner::start(
+      options.country, workers::NatsOptions{.url = options.nats},
+      options.data / "countries" / options.country.text(),
+      own == rules->end() ? workers::ConfiguredRules{} : own->second, codec, clock,
+      [&](std::string_view piece, const Error& error) {
+        log.error("fatal", {{"piece", piece}, {"reason", std::string_view(error.message)}});
+        shutdown.request(exit_code_of(error));
+      });
+  if (!runner) return refuse(runner.error());
+  log.info("processing", {{"country", options.country.text()}});
+  while (!shutdown.wait(kTick)) {
+  }
+  runner->reset();
+  log.info("stopped");
+  return shutdown.exit_code();
+}
+
+}  // namespace citas::ops

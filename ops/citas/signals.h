@@ -1,0 +1,26 @@
+// ShutdownSignal: one place where SIGINT, SIGTERM and fatal errors end the process in order.
+#pragma once
+
+#include <csignal>
+
+#include <atomic>
+#include <chrono>
+
+namespace citas::ops {
+
+// Make it before any other thread: it blocks the signals for all that follow. SIGPIPE is ignored.
+class ShutdownSignal {
+ public:
+  ShutdownSignal();
+  // True once a signal or request() has come; else false after `timeout`.
+  bool wait(std::chrono::milliseconds timeout);
+  // Asks for a shutdown with this exit code, from any thread. The first code stays.
+  void request(int exit_code);
+  int exit_code() const { return exit_code_; }
+
+ private:
+  sigset_t signals_;
+  std::atomic<int> exit_code_{0};
+};
+
+}  // namespace citas::ops

@@ -1,0 +1,242 @@
+#include "ops/citas/system.h"
+
+#include "projections/all_projections.h"
+#include "projections/appointments/appointments_by_insured.h"
+
+namespace citas::ops {
+namespace {
+
+constexpr std::chrono::seconds kDrainTime{10};
+
+// The reconciler's question, answered by the read model.
+class PendingFromProjection final : public workers::PendingAppointments {
+ public:
+  explicit PendingFromProjection(const projections::LiveProjection& live) : query_(live) {}
+
+  Result<std::vector<workers::PendingRequest>> requested_before(
+      Timestamp time, const std::optional<workers::PendingRequest>& after,
+      std::size_t limit) const override {
+    std::optional<projections::PendingCursor> cursor;
+    if (after) cursor = {after->requested_at, after->position};
+    return query_.requested_before(time, cursor, limit).map([](const auto& found) {
+      std::vector<workers::PendingRequest> requests;
+      for (const auto& one : found) {
+        requests.push_back({one.country, one.requested, one.requested_at});
+      }
+      return requests;
+    });
+  }
+
+ private:
+  projections::PendingQuery query_;
+};
+
+}  // namespace
+
+System::System(const ServeOptions& options, JsonLog& log,
+               std::function<void(const Error&)> on_fatal)
+    : options_(options), json_log_(log), on_fatal_(std::move(on_fatal)) {}
+
+Result<std::unique_ptr<System>> System::start(const ServeOptions& options, JsonLog& log,
+                                              std::function<void(const Error&)> on_fatal) {
+  std::unique_ptr<System> system(new System(options, log, std::move(on_fatal)));
+  if (const Status opened = system->open_log(); !opened) return failure(opened.error());
+  if (const Status opened = system->open_projections(); !opened) return failure(opened.error());
+  system->make_sequencer();
+  if (const Status started = system->start_fanout(); !started) return failure(started.error());
+  if (const Status started = system->start_http(); !started) return failure(started.error());
+  return system;
+}
+
+System::~System() {
+  if (server_) {
+    if (!server_->drain(kDrainTime)) json_log_.warning("some connections did not end in time");
+    server_->stop();
+  }
+  if (fanout_) fanout_->stop();
+  sequencer_thread_.reset();
+  admin_.reset();
+  projection_driver_.reset();
+}
+
+Status System::open_log() {
+  auto opened =
+      RocksDbEventLog::open(options_.data / "log", codec_, ids_, RocksDbEventLog::Mode::kWrite);
+  if (!opened) return failure(opened.error());
+  log_ = *std::move(opened);
+  log_->add_commit_listener([this](Position position) { committed_.advance(position); });
+  return {};
+}
+
+Status System::open_projections() {
+  generations_ = std::make_unique<projections::RocksDbGenerations>(options_.data / "projections");
+  projections::EngineOptions options;
+  options.on_discarded = [this](std::string_view name, const Error& why) {
+    json_log_.warning("projection does not fit the log and is built again",
+                      {{"projection", name}, {"reason", std::string_view(why.message)}});
+  };
+  auto engine = projections::ProjectionEngine::open(*log_, codec_, clock_, *generations_,
+                                                    projections::all_projections(), options);
+  if (!engine) return failure(engine.error());
+  engine_ = *std::move(engine);
+  auto& live = engine_->live(projections::AppointmentsByInsured::kName);
+  appointments_ = std::make_unique<projections::AppointmentsQuery>(live, *log_, codec_);
+  pending_ = std::make_unique<PendingFromProjection>(
+      engine_->live(projections::PendingAppointments::kName));
+  live.add_listener([this](Position position) { server_->advance(position.value()); });
+  admin_ = std::make_unique<ProjectionsAdmin>(*engine_, json_log_);
+  return {};
+}
+
+void System::make_sequencer() {
+  commands::SequencerOptions options;
+  options.countries = options_.countries;
+  sequencer_ =
+      std::make_unique<commands::Sequencer>(*log_, codec_, clock_, ids_, std::move(options));
+  sequencer_->observe_batches(
+      [this](const commands::BatchObservation& batch) { metrics_.observe(batch); });
+}
+
+Result<workers::NatsOptions> System::start_bus() {
+  if (options_.nats != "managed") return workers::NatsOptions{.url = options_.nats};
+  workers::ManagedServerOptions options;
+  options.directory = options_.data / "bus";
+  auto started = workers::ManagedServer::start(options);
+  if (!started && started.error().code == ErrorCode::kUnavailable) {
+    // Everything on the bus is a copy of the log: a store that does not start is no loss.
+    json_log_.warning("the bus did not start and is set up anew from the log",
+                      {{"reason", std::string_view(started.error().message)}});
+    std::error_code ignored;
+    std::filesystem::remove_all(options.directory, ignored);
+    started = workers::ManagedServer::start(options);
+  }
+  if (!started) return failure(started.error());
+  managed_bus_ = *std::move(started);
+  return managed_bus_->connection();
+}
+
+OnWorkerFatal System::worker_fatal() {
+  return [this](std::string_view piece, const Error& error) {
+    on_fatal_({error.code, std::string(piece) + ": " + error.message});
+  };
+}
+
+Status System::start_fanout() {
+  if (options_.nats == "none") return {};
+  const auto rules = load_country_rules(options_.country_rules);
+  if (!rules) return failure(rules.error());
+  const auto nats = start_bus();
+  if (!nats) return failure(nats.error());
+  auto fanout =
+      FanOut::start({*log_, codec_, clock_, *sequencer_, *pending_}, *nats, options_.workers,
+                    options_.data / "countries", *rules, worker_fatal());
+  if (!fanout) return failure(fanout.error());
+  fanout_ = *std::move(fanout);
+  return {};
+}
+
+Status System::start_http() {
+  application_ = std::make_unique<api::Application>(
+      api::Dependencies{*sequencer_, *log_, codec_, *appointments_, clock_, ids_, *this, metrics_,
+                        *admin_},
+      [this](const api::ResponseObservation& response) { observe(response); });
+  metrics_.on_scrape([this](Metrics& metrics) { scrape(metrics); });
+  api::http::Options http;
+  http.address = options_.listen.host;
+  http.port = options_.listen.port;
+  server_ = std::make_unique<api::http::Server>(*application_, http);
+  sequencer_thread_ =
+      std::make_unique<commands::SequencerThread>(*sequencer_, [this](const Error& error) {
+        write_side_failed_ = true;
+        on_fatal_(error);
+      });
+  projection_driver_ = std::make_unique<projections::ProjectionDriver>(
+      *engine_, committed_, [this](std::string_view name, const Error& error) {
+        json_log_.error("projection step failed",
+                        {{"projection", name}, {"reason", std::string_view(error.message)}});
+      });
+  return server_->start();
+}
+
+void System::observe(const api::ResponseObservation& response) {
+  metrics_.observe(response);
+  if (options_.access_log == AccessLog::kNone) return;
+  if (options_.access_log == AccessLog::kErrors && response.status < 500) return;
+  json_log_.write(
+      response.status < 500 ? LogLevel::kInfo : LogLevel::kError, "request",
+      {{"method", response.method},
+       {"route", response.route},
+       {"status", std::int64_t{response.status}},
+       {"duration_us",
+        std::chrono::duration_cast<std::chrono::microseconds>(response.duration).count()},
+       {"request_id", response.request_id},
+       {"trace_id", response.trace_id},
+       {"position", response.position}});
+}
+
+std::vector<api::PartHealth> System::parts() const {
+  using api::Health;
+  std::vector<api::PartHealth> all;
+  all.push_back(write_side_failed_
+                    ? api::PartHealth{"log", Health::kUnavailable, "a write failed; stopping"}
+                    : api::PartHealth{"log", Health::kOk, ""});
+  all.push_back(engine_->is_serving() ? api::PartHealth{"projections", Health::kOk, ""}
+                                      : api::PartHealth{"projections", Health::kUnavailable,
+                                                        "catching up with the log"});
+  const std::string trouble = fanout_ ? fanout_->trouble() : "switched off by --nats none";
+  all.push_back({"bus", trouble.empty() ? Health::kOk : Health::kDegraded, trouble});
+  return all;
+}
+
+void System::scrape(Metrics& metrics) const {
+  const auto commands = sequencer_->stats();
+  metrics.set("citas_log_position", "Last committed position.",
+              static_cast<double>(log_->committed().value()));
+  metrics.set("citas_queue_depth", "Commands waiting for the sequencer.",
+              static_cast<double>(commands.queue_depth));
+  metrics.set_total("citas_commands_total", "Commands answered.", commands.commands);
+  metrics.set_total("citas_commands_rejected_total", "Commands rejected.", commands.rejected);
+  metrics.set_total("citas_commands_replayed_total", "Commands that repeated an earlier outcome.",
+                    commands.replayed);
+  for (const auto& status : engine_->status()) {
+    const Metrics::Labels labels{{"projection", status.name}};
+    metrics.set("citas_projection_lag_events", "Committed events not yet in the read model.",
+                static_cast<double>(status.lag_events), labels);
+    metrics.set("citas_projection_lag_seconds", "Age of the oldest of those.",
+                std::chrono::duration<double>(status.lag).count(), labels);
+  }
+  const auto http = server_->stats();
+  metrics.set("citas_http_connections", "Open connections.",
+              static_cast<double>(http.connections_open));
+  metrics.set("citas_http_requests_in_flight", "Requests received and not yet answered.",
+              static_cast<double>(http.requests_in_flight));
+  metrics.set_total("citas_http_refused_total", "Requests refused before they reached a route.",
+                    http.requests_refused);
+  if (fanout_) scrape_fanout(metrics);
+}
+
+void System::scrape_fanout(Metrics& metrics) const {
+  const auto relay = fanout_->relay_stats();
+  metrics.set("citas_bus_connected", "1 while the bus is connected.", fanout_->connected());
+  metrics.set("citas_relay_lag_events", "Committed events that the bus has not acknowledged.",
+              static_cast<double>(relay.lag_events));
+  metrics.set("citas_relay_lag_seconds", "Age of the oldest of those.",
+              std::chrono::duration<double>(relay.lag).count());
+  metrics.set_total("citas_relay_rebuilds_total", "How often the streams were made anew.",
+                    relay.rebuilds);
+  metrics.set_total("citas_redelivered_total", "Pending requests sent to their country again.",
+                    fanout_->redelivered());
+  for (const auto& [name, counters] : fanout_->counters()) {
+    const Metrics::Labels labels{{"consumer", name}};
+    metrics.set_total("citas_deliveries_total", "Messages received.", counters->deliveries.value(),
+                      labels);
+    metrics.set_total("citas_redeliveries_total", "Messages received again.",
+                      counters->redeliveries.value(), labels);
+    metrics.set_total("citas_retries_total", "Messages put back to be tried again.",
+                      counters->retries.value(), labels);
+    metrics.set_total("citas_dead_letters_total", "Messages given up.",
+                      counters->dead_letters.value(), labels);
+  }
+}
+
+}  // namespace citas::ops

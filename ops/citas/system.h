@@ -1,0 +1,85 @@
+// System: a whole server, put together. The only place that knows every part and its adapter.
+//
+//   log → sequencer → (commit) → projections → HTTP reads
+//                     (commit) → relay → bus → processors → confirmations → sequencer
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "api/application.h"
+#include "api/http/server.h"
+#include "commands/sequencer.h"
+#include "events/commit_signal.h"
+#include "events/rocksdb/rocksdb_event_log.h"
+#include "ops/citas/fanout.h"
+#include "ops/citas/json_log.h"
+#include "ops/citas/metrics.h"
+#include "ops/citas/options.h"
+#include "ops/citas/projections_admin.h"
+#include "projections/appointments/appointments_query.h"
+#include "projections/driver.h"
+#include "projections/engine.h"
+#include "projections/pending/pending_appointments.h"
+#include "projections/rocksdb/rocksdb_generations.h"
+#include "workers/nats/managed_server.h"
+
+namespace citas::ops {
+
+class System final : public api::HealthPort {
+ public:
+  // Starts everything; serves when it returns. `on_fatal` may be called on any thread, once the
+  // system can no longer keep its promises: the process must end. Errors are one line for the
+  // operator, with what to do.
+  static Result<std::unique_ptr<System>> start(const ServeOptions& options, JsonLog& log,
+                                               std::function<void(const Error&)> on_fatal);
+  // Finishes what was accepted, flushes, and stops, in the order in which facts flow.
+  ~System() override;
+
+  std::uint16_t port() const { return server_->port(); }
+  // About once a second, for what has to end in time.
+  void tick() { application_->expire_writes(); }
+
+  std::vector<api::PartHealth> parts() const override;
+
+ private:
+  System(const ServeOptions& options, JsonLog& log, std::function<void(const Error&)> on_fatal);
+  Status open_log();
+  Status open_projections();
+  void make_sequencer();
+  Result<workers::NatsOptions> start_bus();
+  Status start_fanout();
+  Status start_http();
+  void observe(const api::ResponseObservation& response);
+  void scrape(Metrics& metrics) const;
+  void scrape_fanout(Metrics& metrics) const;
+  OnWorkerFatal worker_fatal();
+
+  const ServeOptions options_;
+  JsonLog& json_log_;
+  const std::function<void(const Error&)> on_fatal_;
+  std::atomic<bool> write_side_failed_{false};
+
+  SystemClock clock_;
+  RandomIdSource ids_{clock_};
+  Codec codec_;
+  Metrics metrics_;
+  CommitSignal committed_;
+  std::unique_ptr<RocksDbEventLog> log_;
+  std::unique_ptr<projections::RocksDbGenerations> generations_;
+  std::unique_ptr<projections::ProjectionEngine> engine_;
+  std::unique_ptr<projections::AppointmentsQuery> appointments_;
+  std::unique_ptr<workers::PendingAppointments> pending_;
+  std::unique_ptr<commands::Sequencer> sequencer_;
+  std::unique_ptr<ProjectionsAdmin> admin_;
+  std::unique_ptr<api::Application> application_;
+  std::unique_ptr<api::http::Server> server_;
+  std::unique_ptr<workers::ManagedServer> managed_bus_;
+  std::unique_ptr<FanOut> fanout_;  // null with --nats none
+  std::unique_ptr<commands::SequencerThread> sequencer_thread_;
+  std::unique_ptr<projections::ProjectionDriver> projection_driver_;
+};
+
+}  // namespace citas::ops

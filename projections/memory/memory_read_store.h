@@ -1,0 +1,36 @@
+// MemoryReadStore: a ReadStore that lives and dies with the process.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "projections/read_store.h"
+
+namespace citas::projections {
+
+// Views share the content; it is copied when something is committed while one is open.
+class MemoryReadStore final : public ReadStore {
+ public:
+  Result<std::unique_ptr<ReadView>> view() const override;
+  Result<std::optional<std::string>> get(std::string_view key) const override;
+  Result<std::optional<Checkpoint>> checkpoint() const override;
+  Status commit(std::span<const Mutation> mutations, const Checkpoint& checkpoint) override;
+  Status flush() override { return {}; }
+
+ private:
+  struct Content {
+    std::map<std::string, std::string, std::less<>> entries;
+    std::optional<Checkpoint> checkpoint;
+    std::size_t views = 0;  // guarded by the mutex of the store
+  };
+  class View;
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<Content> content_ = std::make_shared<Content>();  // guarded by mutex_
+};
+
+}  // namespace citas::projections

@@ -1,0 +1,262 @@
+#include "projections/rocksdb/rocksdb_read_store.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <system_error>
+
+namespace citas::projections {
+namespace {
+
+// Keys of ours begin with a zero byte, which no projection uses.
+constexpr std::string_view kCheckpointKey{"\0checkpoint", 11};
+constexpr std::string_view kFirstKey{"\1", 1};
+
+constexpr std::size_t kMemtableBytes = 32 << 20;
+constexpr int kMemtables = 3;
+constexpr std::size_t kBlockBytes = 4 << 10;
+constexpr double kBloomBitsPerKey = 10;
+constexpr double kMemtableBloomRatio = 0.02;
+constexpr int kBackgroundJobs = 2;
+
+rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+std::string_view text(const rocksdb::Slice& bytes) { return {bytes.data(), bytes.size()}; }
+
+// Missing files count as damage: a generation without them can only be built anew.
+ErrorCode code_of(const rocksdb::Status& status) {
+  if (status.IsCorruption() || status.IsInvalidArgument() || status.IsNotFound() ||
+      status.IsPathNotFound() || status.IsNotSupported()) {
+    return ErrorCode::kCorruption;
+  }
+  return ErrorCode::kUnavailable;
+}
+
+tl::unexpected<Error> failed(std::string_view what, const rocksdb::Status& status) {
+  return failure(code_of(status),
+                 "the read model could not be " + std::string(what) + ": " + status.ToString());
+}
+
+// Keeps RocksDB from writing its log file where nothing may change.
+class SilentLogger final : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
+rocksdb::BlockBasedTableOptions table_options(const RocksDbReadStoreResources& shared) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = shared.block_cache;
+  table.block_size = kBlockBytes;
+  table.format_version = 5;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
+  return table;
+}
+
+rocksdb::Options options(RocksDbReadStore::Mode mode, const RocksDbReadStoreResources& shared) {
+  rocksdb::Options options;
+  options.create_if_missing = mode == RocksDbReadStore::Mode::kCreate;
+  options.error_if_exists = options.create_if_missing;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options(shared)));
+  options.write_buffer_size = kMemtableBytes;
+  options.max_write_buffer_number = kMemtables;
+  options.max_background_jobs = kBackgroundJobs;
+  // Most look-ups of a rebuild are for what does not exist yet.
+  options.memtable_prefix_bloom_size_ratio = kMemtableBloomRatio;
+  options.memtable_whole_key_filtering = true;
+  // One thread writes.
+  options.allow_concurrent_memtable_write = false;
+  options.compression = rocksdb::kNoCompression;
+  options.bottommost_compression = rocksdb::kLZ4Compression;
+  options.keep_log_file_num = 1;
+  if (mode == RocksDbReadStore::Mode::kReadOnly) {
+    options.info_log = std::make_shared<SilentLogger>();
+  }
+  return options;
+}
+
+rocksdb::WriteOptions unlogged() {
+  rocksdb::WriteOptions write;
+  write.disableWAL = true;
+  return write;
+}
+
+class View final : public ReadView {
+ public:
+  View(std::unique_ptr<rocksdb::Iterator> entries, Position position)
+      : entries_(std::move(entries)), position_(position) {}
+
+  Position position() const override { return position_; }
+
+  Result<std::optional<std::string>> get(std::string_view key) override {
+    entries_->Seek(slice(key));
+    if (!entries_->Valid()) {
+      if (!entries_->status().ok()) return failed("read", entries_->status());
+      return std::nullopt;
+    }
+    if (text(entries_->key()) != key) return std::nullopt;
+    return std::string(text(entries_->value()));
+  }
+
+  citas::Status scan(const KeyRange& range, Order order, const EntryVisitor& visit) override {
+    const KeyRange own{std::max(range.from, kFirstKey), range.to};
+    if (!own.to.empty() && own.to <= own.from) return {};
+    if (order == Order::kAscending) {
+      scan_up(own, visit);
+    } else {
+      scan_down(own, visit);
+    }
+    if (!entries_->status().ok()) return failed("read", entries_->status());
+    return {};
+  }
+
+ private:
+  void scan_up(const KeyRange& range, const EntryVisitor& visit) {
+    seek(range.from);
+    for (; entries_->Valid(); entries_->Next()) {
+      const std::string_view key = text(entries_->key());
+      if (!range.to.empty() && key >= range.to) return;
+      if (!visit(key, text(entries_->value()))) return;
+    }
+  }
+
+  void scan_down(const KeyRange& range, const EntryVisitor& visit) {
+    seek_before(range.to);
+    for (; entries_->Valid(); entries_->Prev()) {
+      const std::string_view key = text(entries_->key());
+      if (key < range.from) return;
+      if (!visit(key, text(entries_->value()))) return;
+    }
+  }
+
+  // To the first key from `key` on.
+  void seek(std::string_view key) {
+    // A scan often begins right behind what was just read, and a step costs far less than a seek.
+    if (entries_->Valid() && text(entries_->key()) < key) {
+      entries_->Next();
+      if (entries_->Valid() && text(entries_->key()) >= key) return;
+    }
+    entries_->Seek(slice(key));
+  }
+
+  // To the last key before `key`.
+  void seek_before(std::string_view key) {
+    if (key.empty()) {
+      entries_->SeekToLast();
+      return;
+    }
+    entries_->SeekForPrev(slice(key));
+    if (entries_->Valid() && text(entries_->key()) == key) entries_->Prev();
+  }
+
+  const std::unique_ptr<rocksdb::Iterator> entries_;
+  Position position_;
+};
+
+// The position in the checkpoint that the iterator sees.
+Result<Position> stored_position(rocksdb::Iterator& entries) {
+  entries.Seek(slice(kCheckpointKey));
+  if (!entries.status().ok()) return failed("read", entries.status());
+  if (!entries.Valid() || text(entries.key()) != kCheckpointKey) return Position{};
+  const auto checkpoint = decode_checkpoint(text(entries.value()));
+  if (!checkpoint) return failure(checkpoint.error());
+  return checkpoint->head.position;
+}
+
+Result<std::unique_ptr<rocksdb::DB>> open_database(const std::filesystem::path& folder,
+                                                   RocksDbReadStore::Mode mode,
+                                                   const RocksDbReadStoreResources& shared) {
+  rocksdb::DB* opened = nullptr;
+  const rocksdb::Status status =
+      mode == RocksDbReadStore::Mode::kReadOnly
+          ? rocksdb::DB::OpenForReadOnly(options(mode, shared), folder.string(), &opened)
+          : rocksdb::DB::Open(options(mode, shared), folder.string(), &opened);
+  std::unique_ptr<rocksdb::DB> db(opened);
+  if (!status.ok()) return failed("opened", status);
+  return db;
+}
+
+}  // namespace
+
+RocksDbReadStoreResources make_read_store_resources(std::size_t block_cache_bytes) {
+  return {.block_cache = rocksdb::NewLRUCache(block_cache_bytes)};
+}
+
+Result<std::shared_ptr<RocksDbReadStore>> RocksDbReadStore::open(
+    const std::filesystem::path& folder, Mode mode, const RocksDbReadStoreResources& shared) {
+  auto db = open_database(folder, mode, shared);
+  if (!db) return failure(std::move(db).error());
+  std::shared_ptr<RocksDbReadStore> store(new RocksDbReadStore(folder, *std::move(db)));
+  const auto checkpoint = store->checkpoint();
+  if (!checkpoint) return failure(checkpoint.error());
+  if (*checkpoint) store->position_ = (*checkpoint)->head.position.value();
+  return store;
+}
+
+RocksDbReadStore::RocksDbReadStore(std::filesystem::path folder, std::unique_ptr<rocksdb::DB> db)
+    : folder_(std::move(folder)), db_(std::move(db)) {}
+
+RocksDbReadStore::~RocksDbReadStore() {
+  db_.reset();
+  std::error_code ignored;  // what remains is deleted at the next start
+  if (delete_on_close_) std::filesystem::remove_all(folder_, ignored);
+}
+
+Result<std::unique_ptr<ReadView>> RocksDbReadStore::view() const {
+  const std::uint64_t before = commit_sequence_.load();
+  const Position position{position_.load()};
+  std::unique_ptr<rocksdb::Iterator> entries(db_->NewIterator(rocksdb::ReadOptions()));
+  const bool between_commits = before % 2 == 0 && commit_sequence_.load() == before;
+  if (between_commits) return std::make_unique<View>(std::move(entries), position);
+  const auto stored = stored_position(*entries);
+  if (!stored) return failure(stored.error());
+  return std::make_unique<View>(std::move(entries), *stored);
+}
+
+Result<std::optional<std::string>> RocksDbReadStore::get(std::string_view key) const {
+  std::string value;
+  const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), slice(key), &value);
+  if (status.IsNotFound()) return std::nullopt;
+  if (!status.ok()) return failed("read", status);
+  return value;
+}
+
+Result<std::optional<Checkpoint>> RocksDbReadStore::checkpoint() const {
+  const auto stored = get(kCheckpointKey);
+  if (!stored) return failure(stored.error());
+  if (!*stored) return std::nullopt;
+  return decode_checkpoint(**stored);
+}
+
+citas::Status RocksDbReadStore::commit(std::span<const Mutation> mutations,
+                                       const Checkpoint& checkpoint) {
+  rocksdb::WriteBatch batch;
+  for (const Mutation& mutation : mutations) {
+    const rocksdb::Status staged = mutation.value
+                                       ? batch.Put(slice(mutation.key), slice(*mutation.value))
+                                       : batch.Delete(slice(mutation.key));
+    if (!staged.ok()) return failed("written", staged);
+  }
+  const std::string encoded = encode(checkpoint);
+  if (const auto staged = batch.Put(slice(kCheckpointKey), slice(encoded)); !staged.ok()) {
+    return failed("written", staged);
+  }
+  ++commit_sequence_;
+  const rocksdb::Status written = db_->Write(unlogged(), &batch);
+  if (written.ok()) position_ = checkpoint.head.position.value();
+  ++commit_sequence_;
+  if (!written.ok()) return failed("written", written);
+  return {};
+}
+
+citas::Status RocksDbReadStore::flush() {
+  const rocksdb::Status status = db_->Flush(rocksdb::FlushOptions());
+  if (!status.ok()) return failed("flushed", status);
+  return {};
+}
+
+}  // namespace citas::projections

@@ -1,0 +1,54 @@
+// ProjectionRunner: brings one generation of a read model forward, a batch of events at a time.
+//
+// Reads the events after the checkpoint, applies them, and commits their changes with the new
+// checkpoint. Owns no thread and no clock. Stopped or killed between any two steps, a new runner
+// on the same store goes on where the last commit was: each event has its effect exactly once.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "events/base/result.h"
+#include "events/codec.h"
+#include "events/event_log.h"
+#include "projections/checkpoint.h"
+#include "projections/projection.h"
+#include "projections/read_store.h"
+
+namespace citas::projections {
+
+class EntryBatch;
+
+ModelVersion model_of(const Projection& projection, const Codec& codec);
+
+// For one thread at a time.
+class ProjectionRunner {
+ public:
+  // Borrows log, codec and projection. `store` must be at `checkpoint`, which verify() accepted.
+  ProjectionRunner(const EventLog& log, const Codec& codec, const Projection& projection,
+                   std::shared_ptr<ReadStore> store, Checkpoint checkpoint);
+  ~ProjectionRunner();
+  ProjectionRunner(ProjectionRunner&&) noexcept;
+  ProjectionRunner& operator=(ProjectionRunner&&) = delete;
+
+  // Applies at most `limit` events, in one commit; returns how many. 0: there are no more.
+  // Corruption: the log or the read model holds what cannot be. Unavailable: the store refused.
+  // After an error nothing has changed, and step() may be called again.
+  Result<std::size_t> step(std::size_t limit);
+
+  Position position() const { return checkpoint_.head.position; }
+  const Checkpoint& checkpoint() const { return checkpoint_; }
+  const std::shared_ptr<ReadStore>& store() const { return store_; }
+
+ private:
+  Result<std::size_t> apply_events(std::size_t limit, Head& head);
+
+  const EventLog* log_;
+  const Codec* codec_;
+  const Projection* projection_;
+  std::shared_ptr<ReadStore> store_;
+  Checkpoint checkpoint_;
+  std::unique_ptr<EntryBatch> batch_;
+};
+
+}  // namespace citas::projections

@@ -1,0 +1,134 @@
+// What every country store promises (workers/country_store.h), run on each adapter.
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "tests/contract/workers/temp_folder.h"
+#include "workers/memory/memory_country_store.h"
+#include "workers/rocksdb/rocksdb_country_store.h"
+
+namespace citas::workers {
+namespace {
+
+// A store that can be closed and opened again.
+class StoreHome {
+ public:
+  virtual ~StoreHome() = default;
+  virtual CountryStore& store() = 0;
+  virtual void reopen() = 0;
+};
+
+class MemoryHome final : public StoreHome {
+ public:
+  CountryStore& store() override { return store_; }
+  void reopen() override {}
+
+ private:
+  MemoryCountryStore store_;
+};
+
+class RocksDbHome final : public StoreHome {
+ public:
+  RocksDbHome() { reopen(); }
+  CountryStore& store() override { return *store_; }
+  void reopen() override {
+    store_.reset();
+    store_ = std::move(*RocksDbCountryStore::open(folder_.path() / "PE"));
+  }
+
+ private:
+  TempFolder folder_;
+  std::unique_ptr<RocksDbCountryStore> store_;
+};
+
+template <typename Home>
+std::unique_ptr<StoreHome> make_home() {
+  return std::make_unique<Home>();
+}
+
+const AppointmentId kAppointment{*Uuid::parse("01890a5d-ac96-774b-bcce-b302099a8057")};
+const CountryCode kPeru = *CountryCode::parse("PE");
+const CountryEntry kEntry{
+    .state = EntryState::kRegistered,
+    .request =
+        AppointmentRequested{{kAppointment, *InsuredId::parse("00001"), {kPeru, ScheduleId{7}}},
+                             {.center = 4}},
+    .registration = registration_of(kPeru, kAppointment)};
+
+class CountryStoreContract : public testing::TestWithParam<std::unique_ptr<StoreHome> (*)()> {
+ protected:
+  CountryStore& store() { return home_->store(); }
+
+  std::unique_ptr<StoreHome> home_ = GetParam()();
+};
+
+TEST_P(CountryStoreContract, ANewStoreIsEmpty) {
+  EXPECT_EQ(store().mark(), CountryMark{});
+  EXPECT_EQ(store().find(kAppointment).value(), std::nullopt);
+  EXPECT_EQ(store().tries("a").value(), std::nullopt);
+}
+
+TEST_P(CountryStoreContract, WhatIsCommittedIsFoundAlsoLater) {
+  ASSERT_TRUE(store().commit({.entries = {{kAppointment, kEntry}}, .processed = 5}));
+  home_->reopen();
+  EXPECT_EQ(store().find(kAppointment).value(), kEntry);
+  EXPECT_EQ(store().mark().processed, 5U);
+}
+
+TEST_P(CountryStoreContract, TheMarkOnlyRises) {
+  ASSERT_TRUE(store().commit({.processed = 5}));
+  ASSERT_TRUE(store().commit({.processed = 3}));
+  ASSERT_TRUE(store().commit({}));
+  EXPECT_EQ(store().mark().processed, 5U);
+  home_->reopen();
+  EXPECT_EQ(store().mark().processed, 5U);
+}
+
+TEST_P(CountryStoreContract, TriesAreNotedSettledAndKeptWhenFailed) {
+  const std::vector<Tries> noted{{"a", 0}, {"b", 2}, {"c", 0}};
+  ASSERT_TRUE(store().note_tries(noted));
+  home_->reopen();
+  EXPECT_EQ(store().tries("a").value(), 0U);
+  EXPECT_EQ(store().tries("b").value(), 2U);
+  ASSERT_TRUE(store().commit({.failed = {{"c", 1}}, .settled = {"a"}}));
+  home_->reopen();
+  EXPECT_EQ(store().tries("a").value(), std::nullopt);
+  EXPECT_EQ(store().tries("b").value(), 2U);
+  EXPECT_EQ(store().tries("c").value(), 1U);
+}
+
+TEST_P(CountryStoreContract, AResetForgetsEverythingAndNamesTheLog) {
+  const std::vector<Tries> noted{{"a", 1}};
+  ASSERT_TRUE(store().note_tries(noted));
+  ASSERT_TRUE(store().commit({.entries = {{kAppointment, kEntry}}, .processed = 5}));
+  ASSERT_TRUE(store().reset("citas/log/main"));
+  EXPECT_EQ(store().find(kAppointment).value(), std::nullopt);
+  EXPECT_EQ(store().tries("a").value(), std::nullopt);
+  home_->reopen();
+  EXPECT_EQ(store().mark(), (CountryMark{"citas/log/main", 0}));
+  ASSERT_TRUE(store().commit({.processed = 2}));
+  home_->reopen();
+  EXPECT_EQ(store().mark(), (CountryMark{"citas/log/main", 2}));
+}
+
+INSTANTIATE_TEST_SUITE_P(Memory, CountryStoreContract, testing::Values(&make_home<MemoryHome>));
+INSTANTIATE_TEST_SUITE_P(RocksDb, CountryStoreContract, testing::Values(&make_home<RocksDbHome>));
+
+TEST(RocksDbCountryStore, IsHeldByOneProcess) {
+  const TempFolder folder;
+  const auto first = RocksDbCountryStore::open(folder.path());
+  ASSERT_TRUE(first);
+  const auto second = RocksDbCountryStore::open(folder.path());
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::kFailedPrecondition);
+}
+
+TEST(RocksDbCountryStore, DamageIsReported) {
+  const TempFolder folder;
+  ASSERT_TRUE(RocksDbCountryStore::open(folder.path()));
+  std::ofstream(folder.path() / "CURRENT") << "nothing";
+  EXPECT_FALSE(RocksDbCountryStore::open(folder.path()));
+}
+
+}  // namespace
+}  // namespace citas::workers

@@ -1,0 +1,126 @@
+// What happens to publications and deliveries when the nats-server dies.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <set>
+
+#include "tests/contract/workers/temp_folder.h"
+#include "workers/nats/managed_server.h"
+#include "workers/nats/nats_bus.h"
+#include "workers/wakeup.h"
+
+namespace citas::workers {
+namespace {
+
+constexpr std::uint64_t kCount = 5000;
+
+class NatsFaults : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto server = ManagedServer::start({.directory = folder_.path()});
+    ASSERT_TRUE(server) << server.error().message;
+    server_ = std::move(*server);
+    bus_ = std::move(*NatsBus::open(server_->connection(), wakeup_));
+    ASSERT_TRUE(eventually([&] { return bus_->connected(); }));
+    ASSERT_TRUE(bus_->ensure_stream({.name = "LETTERS", .subjects = {"letters.>"}}));
+  }
+
+  bool eventually(const std::function<bool()>& condition) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{30};
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      wakeup_.wait_for(std::chrono::milliseconds{5});
+    }
+    return true;
+  }
+
+  static Publication letter(const std::string& id) {
+    return {.subject = "letters.a",
+            .message_id = id,
+            .headers = {},
+            .payload = id,
+            .expected_last_sequence = {}};
+  }
+
+  TempFolder folder_;
+  Wakeup wakeup_;
+  std::unique_ptr<ManagedServer> server_;
+  std::unique_ptr<NatsBus> bus_;
+};
+
+// Publishes everything that is not acknowledged again, with the same id, until all is; the server
+// is killed twice on the way. Every id must be in the stream, once.
+TEST_F(NatsFaults, KilledMidPublishEveryPublicationIsCompletedAndNothingAcknowledgedTwice) {
+  auto publisher = std::move(*bus_->open_publisher({.window = 512}));
+  std::set<std::uint64_t> waiting;
+  for (std::uint64_t i = 0; i < kCount; ++i) waiting.insert(i);
+  std::set<std::uint64_t> in_flight;
+  std::set<std::uint64_t> stored;
+  std::size_t kills = 0;
+  std::size_t unknown = 0;
+  ASSERT_TRUE(eventually([&] {
+    while (!waiting.empty() && publisher->free() > 0) {
+      const std::uint64_t next = *waiting.begin();
+      if (!publisher->publish(next, letter(std::to_string(next)))) break;
+      waiting.erase(next);
+      EXPECT_TRUE(in_flight.insert(next).second);
+    }
+    std::vector<Completion> done;
+    publisher->poll(done);
+    for (const Completion& completion : done) {
+      EXPECT_EQ(in_flight.erase(completion.ticket), 1U);
+      if (completion.outcome) {
+        stored.insert(completion.ticket);
+      } else {
+        waiting.insert(completion.ticket);
+        unknown += completion.outcome.error().code == ErrorCode::kUnknownOutcome ? 1 : 0;
+      }
+    }
+    if (stored.size() > (kills + 1) * kCount / 3 && kills < 2 && server_->pid() != 0) {
+      kill(server_->pid(), SIGKILL);
+      ++kills;
+    }
+    return stored.size() == kCount;
+  }));
+  EXPECT_EQ(kills, 2U);
+  EXPECT_GT(unknown, 0U);
+  EXPECT_EQ(bus_->stream_info("LETTERS")->messages, kCount);
+}
+
+TEST_F(NatsFaults, DisconnectedEverythingIsRefusedAtOnce) {
+  auto publisher = std::move(*bus_->open_publisher({}));
+  server_.reset();
+  ASSERT_TRUE(eventually([&] { return !bus_->connected(); }));
+
+  EXPECT_EQ(publisher->publish(1, letter("late")).error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(bus_->stream_info("LETTERS").error().code, ErrorCode::kUnavailable);
+  EXPECT_NE(bus_->connection(), "connected");
+}
+
+TEST_F(NatsFaults, AConsumerDeliversWhatWasNotAcknowledgedAfterARestart) {
+  const ConsumerSpec spec{.stream = "LETTERS",
+                          .durable = "reader",
+                          .filter_subject = "letters.a",
+                          .deliver_group = "readers",
+                          .ack_wait = std::chrono::milliseconds{500}};
+  auto publisher = std::move(*bus_->open_publisher({}));
+  auto source = std::move(*bus_->open_source(spec, {}));
+  ASSERT_TRUE(bus_->ensure_consumer(spec));
+  ASSERT_TRUE(publisher->publish(1, letter("one")));
+  std::vector<Message> received;
+  ASSERT_TRUE(eventually([&] {
+    source->poll(1, received);
+    return received.size() == 1;
+  }));
+
+  kill(server_->pid(), SIGKILL);
+  ASSERT_TRUE(eventually([&] {
+    source->poll(1, received);
+    return received.size() == 2;
+  }));
+  EXPECT_EQ(received[1].payload, "one");
+  EXPECT_TRUE(source->ack(received[1]));
+}
+
+}  // namespace
+}  // namespace citas::workers

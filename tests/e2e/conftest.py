@@ -1,0 +1,55 @@
+import pytest
+
+from harness import Nats, Numbers, Server
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """One server for all tests of a file: they use insureds and schedules of their own."""
+    running = Server(tmp_path_factory.mktemp("server")).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def client(server):
+    return server.client
+
+
+@pytest.fixture(scope="module")
+def numbers():
+    return Numbers()
+
+
+@pytest.fixture
+def insured(numbers):
+    return numbers.insured()
+
+
+@pytest.fixture
+def schedule(numbers):
+    return numbers.schedule()
+
+
+@pytest.fixture
+def new_server(tmp_path):
+    """Makes servers of the test's own, each on a folder of its own; none outlives it."""
+    made = []
+
+    def make(*options, name="server"):
+        folder = tmp_path / name
+        folder.mkdir()
+        made.append(Server(folder, *options))
+        return made[-1]
+
+    yield make
+    for server in made:
+        if server.process is not None:
+            server.kill()
+
+
+@pytest.fixture
+def nats(tmp_path):
+    running = Nats(tmp_path / "nats").start()
+    yield running
+    running.kill()

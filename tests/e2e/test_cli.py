@@ -1,0 +1,173 @@
+"""The auditor's commands, on a stopped server's folder, on a copy, and on a running server."""
+
+import json
+import shutil
+
+import pytest
+
+from harness import Server, citas
+
+COUNT = 20
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A stopped server's folder and what was exported from it while it ran."""
+    server = Server(tmp_path_factory.mktemp("filled")).start()
+    for schedule in range(1, COUNT + 1):
+        server.client.book(f"{1 + schedule % 3:05}", schedule, ("PE", "CL")[schedule % 2])
+    server.all_settled(["00001", "00002", "00003"])
+    server.exported = server.client.get("/events", accept="application/x-ndjson").body
+    server.head = server.client.get("/events/head").json
+    server.stop()
+    return server
+
+
+@pytest.fixture
+def copy(filled, tmp_path):
+    """`cp -a` of a stopped server's folder."""
+    shutil.copytree(filled.data, tmp_path / "copy", symlinks=True)
+    return tmp_path / "copy"
+
+
+def expectation(head):
+    return f"{head['position']}:{head['hash']}"
+
+
+def test_verify(filled):
+    result = citas("verify", "--data", filled.data)
+    assert result.returncode == 0, result.stderr
+    assert filled.head["hash"] in result.stdout
+
+
+def test_verify_against_a_head_written_down(filled):
+    def verified(head):
+        return citas("verify", "--data", filled.data, "--expect", expectation(head)).returncode == 0
+
+    assert verified(filled.head)
+    assert not verified({**filled.head, "hash": "0" * 64})
+    assert not verified({**filled.head, "position": int(filled.head["position"]) + 1})
+
+
+def test_an_earlier_head_is_still_contained(new_server):
+    server = new_server().start()
+    server.client.book("00001", 1)
+    written_down = server.client.get("/events/head").json
+    for schedule in range(2, 10):
+        server.client.book("00001", schedule)
+    server.stop()
+    result = citas("verify", "--data", server.data, "--expect", expectation(written_down))
+    assert result.returncode == 0, result.stderr
+
+
+def test_export_gives_the_stored_bytes(filled, copy):
+    for folder in (filled.data, copy):
+        result = citas("events", "export", "--data", folder)
+        assert result.returncode == 0, result.stderr
+        assert result.stdout.encode() == filled.exported
+
+
+def test_show_and_list(filled):
+    first = json.loads(filled.exported.splitlines()[0])
+    shown = citas("events", "show", "1", "--data", filled.data, "-o", "json")
+    assert json.loads(shown.stdout) == first
+    listed = citas("events", "list", "--data", filled.data)
+    assert listed.returncode == 0
+    assert "citas.appointment.requested.v1" in listed.stdout
+
+
+def test_an_event_that_is_not_there(filled):
+    result = citas("events", "show", "9999", "--data", filled.data)
+    assert result.returncode != 0 and "9999" in result.stderr
+
+
+def test_replay_is_the_same_every_time(filled, copy):
+    outputs = {
+        citas("replay", "--until", filled.head["position"], "--data", folder, "-o", "json").stdout
+        for folder in (filled.data, copy, filled.data)
+    }
+    assert len(outputs) == 1 and outputs != {""}
+
+
+def test_replay_of_a_prefix_differs(filled):
+    whole = citas("replay", "--until", filled.head["position"], "--data", filled.data)
+    prefix = citas("replay", "--until", 3, "--data", filled.data)
+    assert whole.returncode == prefix.returncode == 0
+    assert whole.stdout != prefix.stdout
+
+
+def test_reading_leaves_no_trace(filled, copy):
+    def contents():
+        return {
+            path.relative_to(copy): path.read_bytes()
+            for path in sorted((copy / "log").rglob("*"))
+            if path.is_file()
+        }
+
+    before = contents()
+    citas("verify", "--data", copy)
+    citas("events", "export", "--data", copy)
+    assert contents() == before
+
+
+def test_a_running_server_by_url(new_server):
+    server = new_server().start()
+    for schedule in range(1, 6):
+        server.client.book("00001", schedule)
+    server.all_settled(["00001"])
+    url = server.client.url
+    head = server.client.get("/events/head").json
+    assert citas("verify", "--url", url, "--expect", expectation(head)).returncode == 0
+    wrong = {**head, "hash": "f" * 64}
+    assert citas("verify", "--url", url, "--expect", expectation(wrong)).returncode != 0
+    exported = citas("events", "export", "--url", url)
+    assert exported.stdout.encode() == server.client.get(
+        "/events", accept="application/x-ndjson"
+    ).body
+
+
+def test_a_copy_serves_on(filled, copy, new_server):
+    server = new_server()
+    shutil.move(copy, server.data)
+    server.start()
+    assert server.client.get("/events/head").json == filled.head
+    assert server.client.book("00009", 999).status == 201
+
+
+def damage(folder):
+    """Flips a bit in the stored bytes of an early event, wherever RocksDB keeps them."""
+    for path in sorted((folder / "log").rglob("*")):
+        if path.suffix in (".log", ".sst"):
+            content = bytearray(path.read_bytes())
+            at = content.find(b"scheduleId")
+            if at >= 0:
+                content[at] ^= 1
+                path.write_bytes(content)
+                return
+    raise AssertionError("no stored event found: is the log compressed?")
+
+
+def test_a_flipped_bit_is_found_and_not_served(copy, new_server):
+    damage(copy)
+    verified = citas("verify", "--data", copy)
+    assert verified.returncode != 0
+    assert "position" in verified.stderr + verified.stdout
+    served = citas("serve", "--data", copy, "--listen", "127.0.0.1:0", "--nats", "managed")
+    assert served.returncode != 0
+
+
+def test_a_missing_folder_is_one_clear_line(tmp_path):
+    result = citas("verify", "--data", tmp_path / "nothing")
+    assert result.returncode != 0
+    assert str(tmp_path / "nothing") in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_version_and_help():
+    assert citas("--version").stdout.strip().endswith("0.1.0")
+    assert "Exit codes" in citas("--help").stdout
+
+
+def test_an_unknown_option_is_a_usage_error():
+    result = citas("serve", "--no-such-option")
+    assert result.returncode != 0 and "--no-such-option" in result.stderr

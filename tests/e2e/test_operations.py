@@ -1,0 +1,201 @@
+"""Starting, stopping, watching and rebuilding."""
+
+import concurrent.futures
+import json
+import os
+import re
+import socket
+
+import pytest
+
+from harness import citas, wait_until
+
+
+def test_readiness_names_its_parts(client):
+    wait_until(lambda: client.get("/readyz").json["status"] == "ok", "the bus is connected")
+    ready = client.get("/readyz?verbose").json
+    assert {"log", "projections", "bus"} <= {part["name"] for part in ready["parts"]}
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"citas_http_requests_total\{.*route=.*\} \d",
+        r"citas_http_requests_total\{.*status=.*\} \d",
+        r"citas_http_request_seconds_bucket\{.*le=.*\} \d",
+        r"citas_batch_events_bucket\{.*\} \d",
+        r"citas_commit_seconds_bucket\{.*\} \d",
+        r"citas_queue_depth \d",
+        r"citas_log_position [1-9]",
+        r"citas_projection_lag_events\{.*\} \d",
+        r"citas_projection_lag_seconds\{.*\} \d",
+        r"citas_relay_lag_events \d",
+        r"citas_relay_lag_seconds \d",
+        r"citas_deliveries_total\{.*\} \d",
+        r"citas_dead_letters_total\{.*\} \d",
+    ],
+)
+def test_metrics(server, numbers, pattern):
+    insured = numbers.insured()
+    booked = server.client.book(insured, numbers.schedule()).json
+    server.settled(insured, booked["appointmentId"])
+    text = server.client.get("/metrics").text
+    assert re.search("^" + pattern, text, re.MULTILINE), text
+
+
+def test_every_metric_is_explained(client):
+    text = client.get("/metrics").text
+    explained = set(re.findall(r"^# HELP (\S+) \S", text, re.MULTILINE))
+    for name in re.findall(r"^(citas_\w+)", text, re.MULTILINE):
+        assert re.sub(r"_(bucket|sum|count)$", "", name) in explained or name in explained
+
+
+def test_routes_and_not_paths_label_the_metrics(client, insured):
+    client.get(f"/appointments/{insured}")
+    # The digits alone may well be part of a number.
+    assert f"/{insured}" not in client.get("/metrics").text
+
+
+def test_a_restart_keeps_everything(new_server):
+    server = new_server().start()
+    for schedule in range(1, 31):
+        server.client.book("00001", schedule)
+    server.all_settled(["00001"])
+    head = server.client.get("/events/head").json
+    before = server.client.get("/appointments/00001").json
+    server.restart()
+    assert server.client.get("/events/head").json == head
+    assert server.client.get("/appointments/00001").json == before
+    assert server.client.book("00002", 1).status == 409
+
+
+def test_sigterm_finishes_what_was_accepted(new_server):
+    """Every 201 that a client saw before the connections closed is in the log afterwards."""
+    server = new_server().start()
+
+    def load(insured):
+        client, acknowledged = server.client.clone(), []
+        for schedule in range(1, 100_000):
+            try:
+                answer = client.book(insured, int(insured) * 100_000 + schedule)
+            except OSError:
+                break
+            if answer.status != 201:
+                break
+            acknowledged.append(answer.json["appointmentId"])
+        return acknowledged
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        loads = [pool.submit(load, f"{number:05}") for number in range(1, 9)]
+        wait_until(lambda: int(server.client.get("/events/head").json["position"]) > 200, "load")
+        server.stop()
+        acknowledged = [each for running in loads for each in running.result()]
+    server.start()
+    logged = {event["subject"] for event in server.client.events()}
+    assert len(acknowledged) > 100
+    assert set(acknowledged) <= logged
+
+
+def test_no_bus_is_left_behind(new_server):
+    server = new_server().start()
+    pid = server.nats_pid()
+    server.stop()
+    assert not os.path.exists(f"/proc/{pid}")
+    server.start()
+    pid = server.nats_pid()
+    server.kill()
+    wait_until(lambda: not running(pid), "the bus dies with a killed server")
+
+
+def running(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_second_process_on_the_same_data_is_refused(new_server):
+    server = new_server().start()
+    refused = citas("serve", "--data", server.data, "--listen", "127.0.0.1:0")
+    assert refused.returncode != 0
+    (line,) = refused.stderr.strip().splitlines()
+    assert str(server.data) in line
+    assert server.client.book("00001", 1).status == 201
+
+
+def test_a_port_in_use_is_one_clear_line(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = citas("serve", "--data", tmp_path / "data", "--listen", f"127.0.0.1:{port}")
+    assert refused.returncode != 0
+    (line,) = refused.stderr.strip().splitlines()
+    assert f"port {port}" in line
+
+
+def test_other_than_loopback_needs_saying_so(tmp_path):
+    refused = citas("serve", "--data", tmp_path / "data", "--listen", "0.0.0.0:0")
+    assert refused.returncode != 0
+    assert "--insecure-bind" in refused.stderr
+
+
+def projections(client):
+    return {each["name"]: each for each in client.get("/projections").json["projections"]}
+
+
+def test_a_rebuild_while_serving_gives_the_same(new_server):
+    server = new_server().start()
+    insureds = [f"{number:05}" for number in range(1, 11)]
+    for schedule in range(1, 301):
+        server.client.book(insureds[schedule % 10], schedule)
+    server.all_settled(insureds)
+    before = projections(server.client)
+    assert len(before) >= 2
+    for name in before:
+        started = server.client.post(f"/projections/{name}/rebuild")
+        assert started.status == 202
+
+        def rebuilt(name=name):
+            assert server.client.get("/appointments/00001").json["total"] == 30
+            rebuild = projections(server.client)[name]["rebuild"]
+            return rebuild if rebuild["state"] != "running" else None
+
+        outcome = wait_until(rebuilt, f"{name} is rebuilt")
+        assert (outcome["state"], outcome["identical"]) == ("completed", True)
+    after = projections(server.client)
+    for name, projection in before.items():
+        assert after[name]["digest"] == projection["digest"]
+        assert after[name]["position"] == projection["position"]
+
+
+def test_rebuilding_what_is_not_there_is_404(client):
+    assert client.post("/projections/nothing/rebuild").status == 404
+
+
+def test_replayed_read_models_have_the_digests_of_the_live_ones(new_server):
+    server = new_server().start()
+    for schedule in range(1, 51):
+        server.client.book("00001", schedule)
+    server.all_settled(["00001"])
+    before = projections(server.client)
+    server.stop()
+    server.wipe("projections")
+    server.start()
+    wait_until(
+        lambda: {name: each["digest"] for name, each in projections(server.client).items()}
+        == {name: each["digest"] for name, each in before.items()},
+        "the replayed read models equal the live ones",
+    )
+
+
+def test_logs_are_json_without_personal_data(new_server):
+    server = new_server().start()
+    server.client.post(
+        "/appointments",
+        {"insuredId": "54321", "scheduleId": 77, "countryISO": "PE"},
+        request_id="find-me",
+    )
+    server.stop()
+    lines = [line for line in server.process.output().splitlines() if line.startswith("{")]
+    assert lines and all(isinstance(json.loads(line), dict) for line in lines)
+    assert "54321" not in server.process.output()

@@ -1,0 +1,144 @@
+"""Everything but the log may be deleted, and every process may die."""
+
+import itertools
+import time
+
+import pytest
+
+INSUREDS = [f"{number:05}" for number in range(1, 9)]
+FOLDERS = ["bus", "countries", "projections"]
+
+
+def book_some(client, first_schedule, count):
+    """Appointments of both countries; returns (insured, appointment) pairs."""
+    made = []
+    for schedule in range(first_schedule, first_schedule + count):
+        insured = INSUREDS[schedule % len(INSUREDS)]
+        answer = client.book(insured, schedule, ("PE", "CL")[schedule % 2])
+        assert answer.status == 201, answer.text
+        made.append((insured, answer.json["appointmentId"]))
+    return made
+
+
+def snapshot(client):
+    """All that clients see, without the order in which countries answered."""
+    query = "?minPosition=" + client.get("/events/head").json["position"]
+    return {
+        insured: list(client.pages(f"/appointments/{insured}{query}", "appointments"))
+        for insured in INSUREDS
+    }
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [chosen for count in (1, 2, 3) for chosen in itertools.combinations(FOLDERS, count)],
+    ids="+".join,
+)
+def test_wiped_folders_come_back(new_server, folders):
+    server = new_server().start()
+    book_some(server.client, 1, 40)
+    server.all_settled(INSUREDS)
+    before, events = snapshot(server.client), server.client.events()
+    server.stop()
+    server.wipe(*folders)
+    server.start()
+    assert snapshot(server.client) == before
+    more = book_some(server.client, 1001, 20)
+    server.all_settled(INSUREDS)
+    assert {server.client.appointment(*pair)["status"] for pair in more} == {"completed"}
+    assert server.client.events()[: len(events)] == events
+    assert len(server.client.events()) == len(events) + 2 * len(more)
+
+
+@pytest.mark.parametrize("folders", [["bus"], ["countries"], FOLDERS], ids="+".join)
+def test_wiped_folders_of_unsettled_appointments(new_server, folders):
+    """Stopped and wiped while appointments were under way: they settle all the same."""
+    server = new_server().start()
+    for turn in range(3):
+        made = book_some(server.client, 1 + 1000 * turn, 100)
+        server.kill()
+        server.wipe(*folders)
+        server.start()
+    server.all_settled(INSUREDS)
+    assert {server.client.appointment(*pair)["status"] for pair in made} == {"completed"}
+
+
+def test_a_country_store_lost_keeps_its_registrations(new_server):
+    """Ids are derived, so reprocessing gives the same ones; cancelled stay cancelled."""
+    server = new_server().start()
+    made = book_some(server.client, 1, 20)
+    server.all_settled(INSUREDS)
+    for insured, appointment in made[:5]:
+        server.client.cancel(insured, appointment)
+    before = snapshot(server.client)
+    server.stop()
+    server.wipe("countries", "bus")
+    server.start()
+    witness = book_some(server.client, 1001, 1)[0]
+    server.settled(*witness)
+    after = snapshot(server.client)
+    after[witness[0]] = [a for a in after[witness[0]] if a["appointmentId"] != witness[1]]
+    assert after == before
+
+
+def test_the_managed_bus_killed_under_load_comes_back(new_server):
+    server = new_server().start()
+    for turn in range(4):
+        first = server.nats_pid()
+        book_some(server.client, 1 + 100 * turn, 50)
+        server.kill_nats()
+        book_some(server.client, 51 + 100 * turn, 50)
+        server.all_settled(INSUREDS)
+        assert server.nats_pid() != first
+    assert server.client.get("/readyz").json["status"] == "ok"
+
+
+def test_a_bus_that_is_down_at_the_start(new_server, nats):
+    nats.kill()
+    server = new_server("--nats", nats.url).start()
+    made = book_some(server.client, 1, 20)
+    ready = server.client.get("/readyz?verbose").json
+    assert ready["status"] == "degraded"
+    assert any(part["status"] != "ok" and part["reason"] for part in ready["parts"])
+    assert {server.client.appointment(*pair)["status"] for pair in made} == {"pending"}
+    nats.start()
+    server.all_settled(INSUREDS)
+    assert {server.client.appointment(*pair)["status"] for pair in made} == {"completed"}
+
+
+def test_a_bus_that_loses_everything_while_the_server_runs(new_server, nats):
+    server = new_server("--nats", nats.url).start()
+    for turn in range(2):
+        book_some(server.client, 1 + 100 * turn, 30)
+        nats.kill()
+        nats.wipe()
+        book_some(server.client, 31 + 100 * turn, 30)
+        nats.start()
+        server.all_settled(INSUREDS)
+
+
+def test_clients_are_served_while_the_bus_is_down(new_server, nats):
+    server = new_server("--nats", nats.url).start()
+    nats.kill()
+    made = book_some(server.client, 1, 100)
+    for insured, appointment in made[:10]:
+        assert server.client.cancel(insured, appointment).status == 200
+    assert server.client.get("/livez").status == 200
+    nats.start()
+    server.all_settled(INSUREDS)
+    statuses = [server.client.appointment(*pair)["status"] for pair in made]
+    assert statuses == ["cancelled"] * 10 + ["completed"] * 90
+
+
+def test_killed_again_and_again_while_starting(new_server):
+    """Whatever a start had got to when it was killed, the next one goes on from there."""
+    server = new_server().start()
+    made = book_some(server.client, 1, 20)
+    for turn in range(40):
+        server.kill()
+        server.launch()
+        time.sleep(turn * 0.005)  # the moment of the kill, later each time
+    server.kill()
+    server.start()
+    server.all_settled(INSUREDS)
+    assert {server.client.appointment(*pair)["status"] for pair in made} == {"completed"}

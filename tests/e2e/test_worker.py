@@ -1,0 +1,90 @@
+"""A country's processor as a process of its own."""
+
+import json
+
+import pytest
+
+from harness import CITAS, Process, wait_until
+
+
+@pytest.fixture
+def server(new_server, nats):
+    return new_server("--nats", nats.url, "--workers", "none").start()
+
+
+@pytest.fixture
+def start_worker(nats, tmp_path):
+    started = []
+
+    def start(country, *options):
+        command = [CITAS, "worker", "--country", country, "--nats", nats.url]
+        command += ["--data", tmp_path / f"worker-{country}", *options]
+        started.append(Process(command, tmp_path / f"worker-{country}.log"))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+
+
+def test_without_workers_appointments_stay_pending(server):
+    booked = server.client.book("00001", 1).json
+    wait_until(lambda: server.metric("citas_relay_lag_events") == 0, "the relay has published")
+    assert server.client.appointment("00001", booked["appointmentId"])["status"] == "pending"
+
+
+def test_each_country_has_its_own(server, start_worker):
+    peru = server.client.book("00001", 1, "PE").json["appointmentId"]
+    chile = server.client.book("00001", 1, "CL").json["appointmentId"]
+    start_worker("PE")
+    assert server.settled("00001", peru)["status"] == "completed"
+    assert server.client.appointment("00001", chile)["status"] == "pending"
+    start_worker("CL")
+    assert server.settled("00001", chile)["status"] == "completed"
+
+
+def test_a_worker_killed_in_the_middle_goes_on_where_it_was(server, start_worker):
+    appointments = []
+    for turn in range(5):
+        worker = start_worker("PE")
+        first = 1 + 100 * turn
+        appointments += [
+            server.client.book("00001", schedule).json["appointmentId"]
+            for schedule in range(first, first + 50)
+        ]
+        worker.kill()
+    start_worker("PE")
+    server.all_settled(["00001"])
+    found = [server.client.appointment("00001", each) for each in appointments]
+    assert {each["status"] for each in found} == {"completed"}
+    assert len({each["registrationId"] for each in found}) == len(appointments)
+    confirmed = server.client.events("?type=citas.appointment.confirmed.v1")
+    assert len(confirmed) == len(appointments)
+
+
+def test_its_rules_are_its_own(server, start_worker, tmp_path):
+    rules = tmp_path / "rules.json"
+    rules.write_text(json.dumps({"PE": {"closedCenters": [9]}}))
+    start_worker("PE", "--country-rules", rules)
+    booked = server.client.book("00001", 1, centerId=9).json["appointmentId"]
+    assert server.settled("00001", booked)["reason"] == "center_closed"
+
+
+def test_sigterm_drains_it(server, start_worker):
+    worker = start_worker("PE")
+    booked = server.client.book("00001", 1).json["appointmentId"]
+    server.settled("00001", booked)
+    assert worker.terminate() == 0
+    later = server.client.book("00001", 2).json["appointmentId"]
+    start_worker("PE")
+    assert server.settled("00001", later)["status"] == "completed"
+
+
+def test_the_server_restarts_beside_it(server, start_worker):
+    start_worker("PE")
+    before = server.client.book("00001", 1).json["appointmentId"]
+    server.kill()
+    server.start()
+    after = server.client.book("00001", 2).json["appointmentId"]
+    assert server.settled("00001", before)["status"] == "completed"
+    assert server.settled("00001", after)["status"] == "completed"

@@ -1,0 +1,124 @@
+"""What the outside knows: every intent, every answer, and what must hold for them in the end."""
+
+import collections
+import dataclasses
+import threading
+
+REQUESTED = "citas.appointment.requested.v1"
+CONFIRMED = "citas.appointment.confirmed.v1"
+REJECTED = "citas.appointment.rejected.v1"
+CANCELLED = "citas.appointment.cancelled.v1"
+STATUS_AFTER = {CONFIRMED: "completed", REJECTED: "failed", CANCELLED: "cancelled"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Booking:
+    """An acknowledged request."""
+
+    key: str
+    body: dict
+    appointment: str
+    position: int
+
+
+class Oracle:
+    """Thread-safe while recording; ask it when the load has ended."""
+
+    def __init__(self):
+        self._mutex = threading.Lock()
+        self.bookings = []
+        self.cancellations = set()
+        self.refused = 0
+        self.resent = 0
+
+    def booked(self, booking):
+        with self._mutex:
+            self.bookings.append(booking)
+
+    def cancelled(self, appointment):
+        with self._mutex:
+            self.cancellations.add(appointment)
+
+    def count_refused(self):
+        with self._mutex:
+            self.refused += 1
+
+    def count_resent(self):
+        with self._mutex:
+            self.resent += 1
+
+    def defects(self, events):
+        """Sentences about everything in the log that contradicts what clients were told."""
+        return [
+            *gaps(events),
+            *self._lost_or_unasked(events),
+            *self._misplaced(events),
+            *double_bookings(events),
+            *repeated_facts(events),
+            *unsettled(events),
+        ]
+
+    def _lost_or_unasked(self, events):
+        """Every intent was sent until it was answered: acknowledged and logged are the same."""
+        logged = subjects(events, REQUESTED)
+        acknowledged = {booking.appointment for booking in self.bookings}
+        yield from (f"acknowledged, not in the log: {each}" for each in acknowledged - logged)
+        yield from (f"in the log, never acknowledged: {each}" for each in logged - acknowledged)
+        lost = self.cancellations - subjects(events, CANCELLED)
+        yield from (f"acknowledged cancellation, not in the log: {each}" for each in lost)
+
+    def _misplaced(self, events):
+        by_position = {int(event["position"]): event for event in events}
+        for booking in self.bookings:
+            event = by_position.get(booking.position)
+            if event is None or event["subject"] != booking.appointment:
+                yield f"{booking.appointment} is not at its position {booking.position}"
+            elif event["data"] != booking.body:
+                yield f"{booking.appointment} was stored as {event['data']}"
+
+
+def subjects(events, event_type):
+    return {event["subject"] for event in events if event["type"] == event_type}
+
+
+def gaps(events):
+    for expected, event in enumerate(events, start=1):
+        if event["position"] != str(expected):
+            yield f"position {event['position']} where {expected} belongs"
+            return
+
+
+def double_bookings(events):
+    holders = {}
+    for event in events:
+        slot = (event["data"]["countryISO"], event["data"].get("scheduleId"))
+        if event["type"] == REQUESTED:
+            if slot in holders:
+                yield f"slot {slot} is given to {event['subject']} and {holders[slot]}"
+            holders[slot] = event["subject"]
+        elif event["type"] in (REJECTED, CANCELLED) and holders.get(slot) == event["subject"]:
+            del holders[slot]
+
+
+def repeated_facts(events):
+    counts = collections.Counter((event.get("subject"), event["type"]) for event in events)
+    for (subject, event_type), count in counts.items():
+        if count > 1 and event_type != "citas.deadletter.recorded.v1":
+            yield f"{event_type} of {subject} is in the log {count} times"
+
+
+def statuses(events):
+    """The status of each appointment, by its events alone."""
+    found = {}
+    for event in events:
+        if event["type"] == REQUESTED:
+            found[event["subject"]] = "pending"
+        elif event["type"] in STATUS_AFTER:
+            found[event["subject"]] = STATUS_AFTER[event["type"]]
+    return found
+
+
+def unsettled(events):
+    for appointment, status in statuses(events).items():
+        if status == "pending":
+            yield f"{appointment} is still pending"

@@ -1,0 +1,416 @@
+// How connections live: keep-alive, pipelining, deadlines, limits, overload and failures.
+#include <gmock/gmock.h>
+#include <sys/resource.h>
+
+#include <future>
+#include <thread>
+
+#include "tests/unit/api/http_kit.h"
+
+namespace citas::api::http {
+namespace {
+
+TEST_F(HttpTest, KeepsAConnectionForManyRequests) {
+  serve();
+  Client client = connect();
+  for (int i = 0; i < 100; ++i) {
+    const std::string path = numbered(i);
+    const Answer answer = client.ask(get(path));
+    EXPECT_EQ(answer.body, "GET " + path + " []");
+    EXPECT_EQ(answer.header("Connection"), std::nullopt);
+    EXPECT_EQ(answer.header("Keep-Alive")->substr(0, 11), "timeout=75,");
+    EXPECT_TRUE(answer.header("Date"));
+  }
+  EXPECT_EQ(server->stats().connections_accepted, 1U);
+  EXPECT_EQ(server->stats().requests, 100U);
+  EXPECT_EQ(application.responses, 100);
+}
+
+TEST_F(HttpTest, ClosesWhenAsked) {
+  serve();
+  Client client = connect();
+  const Answer answer =
+      client.ask("GET / HTTP/1.1\r\nHost: test\r\nConnection: foo, Close\r\n\r\n");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.header("Connection"), "close");
+  EXPECT_EQ(client.rest(), "");
+}
+
+TEST_F(HttpTest, Http10ClosesUnlessAskedToKeepAlive) {
+  serve();
+  Client once = connect();
+  EXPECT_EQ(once.ask("GET / HTTP/1.0\r\n\r\n").header("Connection"), "close");
+  EXPECT_EQ(once.rest(), "");
+  Client kept = connect();
+  for (int i = 0; i < 2; ++i) {
+    const Answer answer = kept.ask("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n");
+    EXPECT_EQ(answer.header("Connection"), "keep-alive");
+  }
+}
+
+TEST_F(HttpTest, HeadIsAnsweredLikeGetWithoutBody) {
+  serve();
+  Client client = connect();
+  client.send("HEAD /a HTTP/1.1\r\nHost: test\r\n\r\n" + get("/b"));
+  const Answer head = client.receive(false);
+  EXPECT_EQ(head.status, 200);
+  EXPECT_EQ(head.header("Content-Length"), "10");  // of "HEAD /a []"
+  EXPECT_EQ(client.receive().body, "GET /b []");
+}
+
+TEST_F(HttpTest, StatusesWithoutBodyHaveNoLength) {
+  application.on_handle = [](const Request& request) {
+    Response response;
+    response.status = request.path == "/204" ? 204 : 304;
+    return response;
+  };
+  serve();
+  Client client = connect();
+  for (const int status : {204, 304}) {
+    const Answer answer = client.ask(get(numbered(status)));
+    EXPECT_EQ(answer.status, status);
+    EXPECT_EQ(answer.header("Content-Length"), std::nullopt);
+  }
+}
+
+class HttpPipelineTest : public HttpTest, public ::testing::WithParamInterface<Pool> {};
+
+TEST_P(HttpPipelineTest, AnswersInOrder) {
+  application.pool = GetParam();
+  serve();
+  Client client = connect();
+  constexpr int kRequests = 2'000;
+  std::string all;
+  for (int i = 0; i < kRequests; ++i) all += post(numbered(i), std::to_string(i));
+  std::jthread sender([&] { client.send(all); });
+  for (int i = 0; i < kRequests; ++i) {
+    ASSERT_EQ(client.receive().body, "POST " + numbered(i) + " [" + std::to_string(i) + "]");
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Pools, HttpPipelineTest,
+                         ::testing::Values(Pool::kInline, Pool::kReader, Pool::kWriter));
+
+TEST_F(HttpTest, LargeBodiesGoBothWays) {
+  serve();
+  const std::string body(options.limits.body_bytes, 'x');
+  Client client = connect();
+  for (int i = 0; i < 3; ++i) {
+    std::jthread sender([&] { client.send(post("/", body)); });
+    ASSERT_EQ(client.receive().body, "POST / [" + body + "]");
+  }
+}
+
+TEST_F(HttpTest, ContinueIsSaidBeforeTheBodyComes) {
+  serve();
+  Client client = connect();
+  for (const char* framing : {"Content-Length: 3\r\n", "Transfer-Encoding: chunked\r\n"}) {
+    client.send("POST /x HTTP/1.1\r\nHost: test\r\nExpect: 100-Continue\r\n" +
+                std::string(framing) + "\r\n");
+    EXPECT_EQ(client.receive(false).status, 100);
+    client.send(framing[0] == 'C' ? "abc" : "3\r\nabc\r\n0\r\n\r\n");
+    EXPECT_EQ(client.receive().body, "POST /x [abc]");
+  }
+}
+
+TEST_F(HttpTest, ContinueIsNotSaidWhenTheBodyIsThere) {
+  serve();
+  const Answer answer = connect().ask(
+      "POST /x HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc");
+  EXPECT_EQ(answer.status, 200);
+}
+
+TEST_F(HttpTest, RefusalIsSeenByClientsThatSendEverythingFirst) {
+  serve();
+  Client client = connect();
+  client.send("POST /x HTTP/1.1\r\nHost: test\r\nContent-Length: 8388608\r\n\r\n");
+  EXPECT_TRUE(client.send(std::string(8'388'608, 'x')));
+  EXPECT_EQ(client.receive().status, 413);
+}
+
+TEST_F(HttpTest, DiscardingHasAnEnd) {
+  options.limits.discard_bytes = 100'000;
+  serve();
+  Client client = connect();
+  client.send("POST /x HTTP/1.1\r\nHost: test\r\nContent-Length: 99999999999\r\n\r\n");
+  EXPECT_EQ(client.receive().status, 413);
+  const std::string more(65'536, 'x');
+  EXPECT_TRUE(eventually([&] {
+    client.send(more);
+    return server->stats().connections_open == 0;
+  }));
+}
+
+TEST_F(HttpTest, SlowHeadIsGivenUp) {
+  options.limits.head_deadline = 100ms;
+  options.limits.request_line_bytes = 1 << 30;
+  serve();
+  Client client = connect();
+  const auto began = std::chrono::steady_clock::now();
+  // Bytes keep trickling in: a deadline for each of them would never pass.
+  client.send("GET /");
+  EXPECT_TRUE(eventually([&] {
+    client.send("a");
+    return server->stats().requests_refused == 1;
+  }));
+  EXPECT_EQ(client.receive().status, 408);
+  EXPECT_GE(std::chrono::steady_clock::now() - began, 100ms);
+}
+
+TEST_F(HttpTest, SlowBodyIsGivenUp) {
+  options.limits.request_deadline = 100ms;
+  options.limits.body_bytes = 1 << 30;
+  serve();
+  Client client = connect();
+  client.send("POST /x HTTP/1.1\r\nHost: test\r\nContent-Length: 1073741824\r\n\r\n");
+  EXPECT_TRUE(eventually([&] {
+    client.send("a");
+    return server->stats().requests_refused == 1;
+  }));
+  EXPECT_EQ(client.receive().status, 408);
+}
+
+TEST_F(HttpTest, IdleConnectionIsClosedSilently) {
+  options.limits.idle_timeout = 100ms;
+  serve();
+  Client silent = connect();
+  EXPECT_EQ(silent.rest(), "");
+  Client used = connect();
+  used.ask(get("/"));
+  EXPECT_EQ(used.rest(), "");
+}
+
+TEST_F(HttpTest, OneConnectionTooManyIsToldSo) {
+  options.max_connections = 2;
+  serve();
+  Client first = connect();
+  Client second = connect();
+  EXPECT_EQ(first.ask(get("/")).status, 200);
+  EXPECT_EQ(second.ask(get("/")).status, 200);
+  Client third = connect();
+  const Answer answer = third.ask(get("/"));
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.header("Retry-After"), "1");
+  EXPECT_EQ(third.rest(), "");
+  EXPECT_EQ(server->stats().connections_rejected, 1U);
+  first.close();
+  third.close();
+  ASSERT_TRUE(eventually([&] { return server->stats().connections_open == 1; }));
+  EXPECT_EQ(connect().ask(get("/")).status, 200);
+}
+
+// Lowers the limit of open files until it goes out of scope.
+class FewDescriptors {
+ public:
+  explicit FewDescriptors(rlim_t limit) {
+    getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit few{limit, before_.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &few);
+  }
+  ~FewDescriptors() { setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST_F(HttpTest, SurvivesRunningOutOfDescriptors) {
+  serve();
+  const FewDescriptors few(256);
+  std::vector<Descriptor> all_others;
+  for (Descriptor other(::dup(0)); other; other = Descriptor(::dup(0))) {
+    all_others.push_back(std::move(other));
+  }
+  all_others.pop_back();
+  Client client = connect();  // takes the last one; the kernel completes it, nobody can accept it
+  client.send(get("/"));
+  ASSERT_TRUE(eventually([&] { return server->stats().connections_rejected > 0; }));
+  all_others.clear();
+  EXPECT_EQ(client.receive().status, 200);
+}
+
+class Gate {
+ public:
+  void open() { promise_.set_value(); }
+  void pass() { future_.wait(); }
+
+ private:
+  std::promise<void> promise_;
+  std::shared_future<void> future_ = promise_.get_future().share();
+};
+
+TEST_F(HttpTest, FullQueueIsAnsweredAtOnce) {
+  options.writer_threads = 1;
+  options.writer_queue = 1;
+  application.pool = Pool::kWriter;
+  Gate gate;
+  application.on_handle = [&](const Request&) {
+    gate.pass();
+    return text("done");
+  };
+  serve();
+  Client running = connect();
+  running.send(get("/"));
+  ASSERT_TRUE(eventually([&] { return application.handled == 1; }));
+  Client waiting = connect();
+  waiting.send(get("/"));
+  ASSERT_TRUE(eventually([&] { return server->stats().requests_in_flight == 2; }));
+  Client refused = connect();
+  const Answer answer = refused.ask(get("/"));
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.header("Retry-After"), "1");
+  EXPECT_EQ(answer.header("Connection"), std::nullopt);
+  gate.open();
+  EXPECT_EQ(running.receive().body, "done");
+  EXPECT_EQ(waiting.receive().body, "done");
+  EXPECT_EQ(refused.ask(get("/")).body, "done");
+}
+
+TEST_F(HttpTest, BodiesTogetherAreBounded) {
+  options.buffered_body_bytes = 1'000'000;
+  options.io_threads = 1;  // gives back what a request held before it reads the next one
+  application.pool = Pool::kWriter;
+  Gate gate;
+  application.on_handle = [&](const Request&) {
+    gate.pass();
+    return text("done");
+  };
+  serve();
+  const std::string large = post("/", std::string(600'000, 'x'));
+  Client first = connect();
+  first.send(large);
+  ASSERT_TRUE(eventually([&] { return application.handled == 1; }));
+  EXPECT_EQ(connect().ask(large).status, 503);
+  gate.open();
+  EXPECT_EQ(first.receive().status, 200);
+  EXPECT_EQ(first.ask(large).status, 200);
+}
+
+TEST_F(HttpTest, BlockedWritersDoNotStopReaders) {
+  options.io_threads = 1;
+  options.writer_threads = 2;
+  Gate gate;
+  application.on_handle = [&](const Request& request) {
+    if (request.method == "POST") gate.pass();
+    return text("done");
+  };
+  application.pool = Pool::kWriter;
+  serve();
+  std::vector<Client> writers;
+  for (int i = 0; i < 4; ++i) {
+    writers.push_back(connect());
+    writers.back().send(post("/", "x"));
+  }
+  ASSERT_TRUE(eventually([&] { return server->stats().requests_in_flight == 4; }));
+  application.pool = Pool::kReader;
+  EXPECT_EQ(connect().ask(get("/")).body, "done");
+  gate.open();
+  for (Client& writer : writers) EXPECT_EQ(writer.receive().body, "done");
+}
+
+TEST_F(HttpTest, ClientThatClosesHalfItsConnectionIsAnswered) {
+  options.io_threads = 1;
+  Gate gate;
+  application.on_handle = [&](const Request& request) {
+    if (request.path == "/busy") gate.pass();
+    return text("done");
+  };
+  serve();
+  Client busy = connect();
+  busy.send(get("/busy"));
+  ASSERT_TRUE(eventually([&] { return application.handled == 1; }));
+  // While the server is busy, request and end arrive together.
+  Client client = connect();
+  client.send(get("/"));
+  client.finish_sending();
+  gate.open();
+  EXPECT_EQ(client.receive().body, "done");
+  EXPECT_EQ(client.rest(), "");
+}
+
+class HttpFailureTest : public HttpTest, public ::testing::WithParamInterface<Pool> {};
+
+TEST_P(HttpFailureTest, ThrowingHandlerIsAPlain500) {
+  application.pool = GetParam();
+  application.on_handle = [](const Request& request) -> Outcome {
+    if (request.path == "/odd") throw 42;
+    throw std::runtime_error("secret");
+  };
+  serve();
+  Client client = connect();
+  for (const char* path : {"/", "/odd"}) {
+    const Answer answer = client.ask(get(path));
+    EXPECT_EQ(answer.status, 500);
+    EXPECT_EQ(answer.body, "internal_error");
+    for (const Field& field : answer.headers)
+      EXPECT_EQ(field.value.find("secret"), std::string::npos);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Pools, HttpFailureTest, ::testing::Values(Pool::kInline, Pool::kWriter));
+
+TEST_F(HttpTest, ClientThatLeavesMidResponseIsForgotten) {
+  application.on_handle = [](const Request&) { return text(std::string(8'000'000, 'x')); };
+  serve();
+  for (int i = 0; i < 4; ++i) {
+    Client client(server->port(), 4'096);
+    client.send(get("/"));
+    ASSERT_TRUE(client.receive_some());
+    i % 2 == 0 ? client.close() : client.reset();
+  }
+  EXPECT_TRUE(eventually([&] { return server->stats().connections_open == 0; }));
+  EXPECT_EQ(server->stats().requests_in_flight, 0U);
+}
+
+TEST_F(HttpTest, ClientThatLeavesMidHandlingIsForgotten) {
+  application.pool = Pool::kWriter;
+  Gate gate;
+  application.on_handle = [&](const Request&) {
+    gate.pass();
+    return text("done");
+  };
+  serve();
+  Client client = connect();
+  client.send(get("/"));
+  ASSERT_TRUE(eventually([&] { return application.handled == 1; }));
+  client.reset();
+  gate.open();
+  EXPECT_TRUE(eventually([&] { return server->stats().connections_open == 0; }));
+}
+
+TEST_F(HttpTest, ClientThatDoesNotReadIsGivenUp) {
+  options.limits.write_deadline = 100ms;
+  application.on_handle = [](const Request&) { return text(std::string(8'000'000, 'x')); };
+  serve();
+  Client client(server->port(), 4'096);
+  client.send(get("/"));
+  ASSERT_TRUE(eventually([&] { return server->stats().requests == 1; }));
+  EXPECT_TRUE(eventually([&] { return server->stats().connections_open == 0; }));
+}
+
+TEST_F(HttpTest, PortInUseIsSaid) {
+  serve();
+  options.port = server->port();
+  Server second(application, options);
+  const auto started = second.start();
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(started.error().message, ::testing::HasSubstr("another program"));
+}
+
+TEST_F(HttpTest, AddressOfNobodyIsSaid) {
+  options.address = "not an address";
+  Server unborn(application, options);
+  const auto started = unborn.start();
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().code, ErrorCode::kInvalidArgument);
+}
+
+TEST_F(HttpTest, ServesIpv6) {
+  options.address = "::1";
+  Server server6(application, options);
+  ASSERT_TRUE(server6.start());
+  EXPECT_GT(server6.port(), 0);
+}
+
+}  // namespace
+}  // namespace citas::api::http

@@ -1,0 +1,276 @@
+// Requests that wait without a thread: parked, deferred; and the end of the server.
+#include <gmock/gmock.h>
+
+#include <future>
+#include <mutex>
+#include <thread>
+
+#include "tests/unit/api/http_kit.h"
+
+namespace citas::api::http {
+namespace {
+
+// Answers once `visible` has reached the number in the path.
+class HttpParkTest : public HttpTest {
+ protected:
+  void SetUp() override {
+    HttpTest::SetUp();
+    application.on_handle = [this](const Request& request) -> Outcome {
+      const std::uint64_t wanted = std::stoull(request.path.substr(1));
+      if (visible >= wanted) return text("visible");
+      if (request.parked_timed_out) return text("timed out", 503);
+      return Park{wanted, timeout};
+    };
+  }
+
+  void advance(std::uint64_t position) {
+    visible = position;
+    server->advance(position);
+  }
+
+  bool parked(std::uint64_t count) {
+    return eventually([this, count] { return server->stats().connections_parked == count; });
+  }
+
+  std::atomic<std::uint64_t> visible{0};
+  std::chrono::milliseconds timeout = kPatience;
+};
+
+class HttpParkInPoolTest : public HttpParkTest, public ::testing::WithParamInterface<Pool> {};
+
+TEST_P(HttpParkInPoolTest, WakesThoseWhosePositionIsReached) {
+  application.pool = GetParam();
+  serve();
+  Client five = connect();
+  Client ten = connect();
+  five.send(get("/5"));
+  ten.send(get("/10"));
+  ASSERT_TRUE(parked(2));
+  advance(4);
+  EXPECT_EQ(server->stats().connections_parked, 2U);
+  advance(5);
+  EXPECT_EQ(five.receive().body, "visible");
+  EXPECT_EQ(server->stats().connections_parked, 1U);
+  advance(12);
+  EXPECT_EQ(ten.receive().body, "visible");
+  EXPECT_EQ(five.ask(get("/12")).body, "visible");
+  EXPECT_EQ(server->stats().connections_parked, 0U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Pools, HttpParkInPoolTest,
+                         ::testing::Values(Pool::kInline, Pool::kReader));
+
+TEST_F(HttpParkTest, TimesOut) {
+  timeout = 50ms;
+  serve();
+  Client client = connect();
+  EXPECT_EQ(client.ask(get("/5")).status, 503);
+  EXPECT_EQ(client.ask(get("/0")).status, 200);
+  EXPECT_EQ(application.handled, 3);
+}
+
+TEST_F(HttpParkTest, HandlerThatIsNeverContentTimesOutAndDoesNotSpin) {
+  timeout = 200ms;
+  application.on_handle = [this](const Request& request) -> Outcome {
+    if (request.parked_timed_out) return text("timed out", 503);
+    return Park{1, timeout};
+  };
+  serve();
+  advance(3);
+  EXPECT_EQ(connect().ask(get("/")).status, 503);
+  EXPECT_LE(application.handled, 3);
+}
+
+TEST_F(HttpParkTest, ClientThatLeavesIsForgotten) {
+  serve();
+  Client leaving = connect();
+  Client resetting = connect();
+  leaving.send(get("/5"));
+  resetting.send(get("/5"));
+  ASSERT_TRUE(parked(2));
+  leaving.close();
+  resetting.reset();
+  EXPECT_TRUE(parked(0));
+  EXPECT_TRUE(eventually([&] { return server->stats().connections_open == 0; }));
+  advance(5);
+  EXPECT_EQ(application.handled, 2);
+}
+
+TEST_F(HttpParkTest, KeepsWhatWasPipelinedBehind) {
+  serve();
+  Client client = connect();
+  client.send(get("/5") + get("/0"));
+  ASSERT_TRUE(parked(1));
+  client.send(get("/0"));
+  advance(5);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(client.receive().body, "visible");
+}
+
+TEST_F(HttpParkTest, NoWakeUpIsLost) {
+  serve();
+  std::jthread advancing([this](const std::stop_token& stop) {
+    for (std::uint64_t position = 1; !stop.stop_requested(); ++position) advance(position);
+  });
+  std::vector<std::jthread> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.emplace_back([this] {
+      Client client = connect();
+      for (int round = 0; round < 500; ++round) {
+        const auto wanted = visible.load() + 20;
+        ASSERT_EQ(client.ask(get(numbered(wanted))).body, "visible");
+      }
+    });
+  }
+  clients.clear();
+}
+
+// Keeps the completions of deferred requests for the test to use.
+class HttpDeferTest : public HttpTest {
+ protected:
+  void SetUp() override {
+    HttpTest::SetUp();
+    application.on_handle = [this](const Request&) {
+      return Deferred([this](Completion completion) {
+        const std::lock_guard lock(mutex_);
+        completions_.push_back(std::move(completion));
+      });
+    };
+  }
+
+  std::vector<Completion> take(std::size_t count) {
+    EXPECT_TRUE(eventually([&] {
+      const std::lock_guard lock(mutex_);
+      return completions_.size() == count;
+    }));
+    const std::lock_guard lock(mutex_);
+    return std::exchange(completions_, {});
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<Completion> completions_;
+};
+
+TEST_F(HttpDeferTest, IsAnsweredFromAnotherThread) {
+  for (const Pool pool : {Pool::kInline, Pool::kWriter}) {
+    application.pool = pool;
+    serve();
+    std::vector<Client> clients;
+    for (int i = 0; i < 8; ++i) {
+      clients.push_back(connect());
+      clients.back().send(post("/", "x") + post("/", "y"));
+    }
+    for (const char* reply : {"first", "second"}) {
+      for (const Completion& completion : take(clients.size())) {
+        completion.complete([reply] { return text(reply); });
+        completion.complete([] { return text("too late"); });
+      }
+      for (Client& client : clients) EXPECT_EQ(client.receive().body, reply);
+    }
+  }
+}
+
+TEST_F(HttpDeferTest, ForgottenOneIsAnswered500) {
+  serve();
+  Client client = connect();
+  client.send(get("/"));
+  take(1).clear();
+  EXPECT_EQ(client.receive().status, 500);
+}
+
+TEST_F(HttpDeferTest, FailingOneIsAnswered500) {
+  serve();
+  Client client = connect();
+  client.send(get("/"));
+  take(1).front().complete([]() -> Response { throw std::runtime_error("secret"); });
+  EXPECT_EQ(client.receive().status, 500);
+  application.on_handle = [](const Request&) {
+    return Deferred([](const Completion&) { throw std::runtime_error("secret"); });
+  };
+  EXPECT_EQ(client.ask(get("/")).status, 500);
+}
+
+TEST_F(HttpDeferTest, ClientThatLeavesIsForgotten) {
+  serve();
+  Client client = connect();
+  client.send(get("/"));
+  const auto completions = take(1);
+  client.reset();
+  completions.front().complete([] { return text("for nobody"); });
+  EXPECT_TRUE(eventually([&] { return server->stats().connections_open == 0; }));
+  EXPECT_EQ(server->stats().requests_in_flight, 0U);
+}
+
+TEST_F(HttpDeferTest, CompletionOutlivesTheServer) {
+  serve();
+  Client client = connect();
+  client.send(get("/"));
+  const auto completions = take(1);
+  server.reset();
+  completions.front().complete([] { return text("for nobody"); });
+  EXPECT_EQ(client.rest(), "");
+}
+
+TEST_F(HttpDeferTest, DrainFinishesWhatWasAccepted) {
+  serve();
+  Client busy = connect();
+  Client half = connect();
+  Client idle = connect();
+  idle.send(get("/"));
+  take(1).front().complete([] { return text("done"); });
+  EXPECT_EQ(idle.receive().body, "done");
+  busy.send(get("/") + get("/not/accepted"));
+  half.send("GET /half HTTP/1.1\r\n");
+  const auto completions = take(1);
+  auto drained = std::async(std::launch::async, [&] { return server->drain(kPatience); });
+  EXPECT_EQ(idle.rest(), "");  // closed: the drain has begun
+  half.send("Host: test\r\n\r\n");
+  take(1).front().complete([] { return text("half"); });
+  EXPECT_EQ(half.receive().header("Connection"), "close");
+  completions.front().complete([] { return text("busy"); });
+  const Answer answer = busy.receive();
+  EXPECT_EQ(answer.body, "busy");
+  EXPECT_EQ(answer.header("Connection"), "close");
+  EXPECT_EQ(busy.rest(), "");
+  EXPECT_TRUE(drained.get());
+}
+
+TEST_F(HttpDeferTest, DrainGivesUpInTime) {
+  serve();
+  Client client = connect();
+  client.send(get("/"));
+  const auto completions = take(1);
+  EXPECT_FALSE(server->drain(50ms));
+  server->stop();
+  EXPECT_EQ(client.rest(), "");
+}
+
+TEST_F(HttpTest, DrainedServerAcceptsNothing) {
+  serve();
+  const std::uint16_t port = server->port();
+  EXPECT_TRUE(server->drain(kPatience));
+  options.port = port;
+  Server next(application, options);
+  EXPECT_TRUE(next.start());  // the port is free already
+}
+
+TEST_F(HttpTest, StopWaitsForRunningHandlers) {
+  application.pool = Pool::kWriter;
+  std::promise<void> release;
+  std::atomic<bool> returned{false};
+  application.on_handle = [&](const Request&) {
+    release.get_future().wait();
+    returned = true;
+    return text("done");
+  };
+  serve();
+  Client client = connect();
+  client.send(get("/"));
+  ASSERT_TRUE(eventually([&] { return application.handled == 1; }));
+  std::jthread releasing([&] { release.set_value(); });
+  server->stop();
+  EXPECT_TRUE(returned);
+}
+
+}  // namespace
+}  // namespace citas::api::http

@@ -1,0 +1,72 @@
+// Idempotency keys: what scopes them, and what is kept of a command.
+#include "commands/idempotency.h"
+
+#include <gtest/gtest.h>
+
+#include "commands/command.h"
+#include "tests/support/events.h"
+
+namespace citas::commands {
+namespace {
+
+using namespace citas::testing;  // NOLINT: the vocabulary of these tests
+
+CommandData request(VisitDetails details = {}) {
+  return RequestAppointment{insured("00001"), slot("PE", 1), details};
+}
+
+CommandKey key(std::string_view tenant, std::string_view principal, std::string_view route,
+               std::string_view resource, std::string_view client_key) {
+  return idempotency_key(TenantId{std::string(tenant)}, principal, route, resource, client_key,
+                         request())
+      .key;
+}
+
+TEST(IdempotencyKeyTest, IsScopedByEverything) {
+  const CommandKey base = key("t", "p", "r", "s", "k");
+  EXPECT_EQ(base, key("t", "p", "r", "s", "k"));
+  EXPECT_NE(base, key("T", "p", "r", "s", "k"));
+  EXPECT_NE(base, key("t", "P", "r", "s", "k"));
+  EXPECT_NE(base, key("t", "p", "R", "s", "k"));
+  EXPECT_NE(base, key("t", "p", "r", "S", "k"));
+  EXPECT_NE(base, key("t", "p", "r", "s", "K"));
+  EXPECT_NE(key("ab", "c", "", "", ""), key("a", "bc", "", "", ""));
+}
+
+TEST(IdempotencyKeyTest, EveryFieldOfTheCommandCounts) {
+  const auto canonical = [](const CommandData& command) {
+    return idempotency_key(kDefaultTenant, "p", "r", "s", "k", command).canonical;
+  };
+  const std::string base = canonical(request());
+  EXPECT_EQ(base, canonical(request()));
+  EXPECT_NE(base, canonical(request({.center = 1})));
+  EXPECT_NE(canonical(request({.center = 1})), canonical(request({.specialty = 1})));
+  EXPECT_NE(canonical(request({.specialty = 1})), canonical(request({.medic = 1})));
+  EXPECT_NE(base, canonical(request({.date = kNow})));
+  EXPECT_NE(base, canonical(RequestAppointment{insured("00002"), slot("PE", 1), {}}));
+  EXPECT_NE(base, canonical(RequestAppointment{insured("00001"), slot("CL", 1), {}}));
+  EXPECT_NE(base, canonical(RequestAppointment{insured("00001"), slot("PE", 2), {}}));
+  const AppointmentId one{uuid(1)};
+  EXPECT_NE(canonical(CancelAppointment{one, insured("00001"), std::nullopt}),
+            canonical(CancelAppointment{one, insured("00001"), reason("other")}));
+}
+
+TEST(StoredOutcomeTest, FitsAndReadsBack) {
+  const StoredOutcome outcome{Position{123}, fingerprint("key", "command")};
+  const std::string bytes = encode_outcome(outcome);
+  EXPECT_LE(bytes.size(), kMaxCommandResultSize);
+  const auto decoded = decode_outcome(bytes);
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(decoded->position, outcome.position);
+  EXPECT_EQ(decoded->fingerprint, outcome.fingerprint);
+  EXPECT_EQ(decode_outcome(bytes.substr(1)).error().code, ErrorCode::kCorruption);
+  EXPECT_FALSE(decode_outcome(std::string(bytes.size(), '\x07')));
+}
+
+TEST(FingerprintTest, DependsOnTheLogsKey) {
+  EXPECT_EQ(fingerprint("a", "command"), fingerprint("a", "command"));
+  EXPECT_NE(fingerprint("a", "command"), fingerprint("b", "command"));
+}
+
+}  // namespace
+}  // namespace citas::commands

@@ -1,0 +1,221 @@
+// Each way a log can be wrong when it is opened. Never a silently shorter log.
+#include <gtest/gtest.h>
+#include <rocksdb/db.h>
+
+#include <fstream>
+
+#include "events/rocksdb/rocksdb_event_log.h"
+#include "tests/support/events.h"
+#include "tests/support/temp_folder.h"
+
+namespace citas {
+namespace {
+
+using namespace testing;  // NOLINT: the vocabulary of these tests
+namespace fs = std::filesystem;
+
+class LogDamage : public ::testing::Test {
+ protected:
+  using Mode = RocksDbEventLog::Mode;
+
+  Result<std::unique_ptr<RocksDbEventLog>> open(Mode mode = Mode::kWrite) {
+    return RocksDbEventLog::open(log(), codec_, ids_, mode);
+  }
+  fs::path log() const { return folder_.path() / "log"; }
+  fs::path marker() const { return log() / "HEAD"; }
+
+  void append(std::uint64_t count) {
+    auto opened = open();
+    ASSERT_TRUE(opened) << opened.error().message;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      const std::uint64_t position = (*opened)->head().position.value() + 1;
+      const Event event = event_at(position, AppointmentRequested{ref(1), {}});
+      ASSERT_TRUE((*opened)->append({{record_of(event, (*opened)->identity())}, {}}));
+    }
+  }
+
+  // The write-ahead log that holds the most.
+  fs::path largest_wal() const {
+    fs::path largest;
+    for (const auto& entry : fs::directory_iterator(log() / "db")) {
+      if (entry.path().extension() != ".log") continue;
+      if (largest.empty() || entry.file_size() > fs::file_size(largest)) largest = entry.path();
+    }
+    return largest;
+  }
+
+  void expect_refused(ErrorCode code) {
+    for (const Mode mode : {Mode::kReadOnly, Mode::kWrite, Mode::kWrite}) {
+      const auto opened = open(mode);
+      ASSERT_FALSE(opened);
+      EXPECT_EQ(opened.error().code, code) << opened.error().message;
+      EXPECT_NE(opened.error().message.find("ops/runbooks/"), std::string::npos)
+          << opened.error().message;
+    }
+  }
+
+  TempFolder folder_;
+  Codec codec_;
+  SystemClock clock_;
+  RandomIdSource ids_{clock_};
+};
+
+void flip_bit(const fs::path& file, std::uintmax_t offset) {
+  std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
+  stream.seekg(static_cast<std::streamoff>(offset));
+  const char byte = static_cast<char>(stream.get());
+  stream.seekp(static_cast<std::streamoff>(offset));
+  stream.put(static_cast<char>(byte ^ 0x10));
+}
+
+TEST_F(LogDamage, AnIntactLogOpensAgain) {
+  append(10);
+  append(5);
+  const auto opened = open();
+  ASSERT_TRUE(opened) << opened.error().message;
+  EXPECT_EQ((*opened)->head().position, Position{15});
+  EXPECT_EQ((*opened)->committed(), Position{15});
+}
+
+TEST_F(LogDamage, ABitFlippedInTheWalIsNoticedAndTheEvidenceKept) {
+  append(100);
+  const fs::path wal = largest_wal();
+  const auto size = fs::file_size(wal);
+  flip_bit(wal, size / 2);
+  expect_refused(ErrorCode::kCorruption);
+  EXPECT_EQ(fs::file_size(wal), size) << "the damaged WAL is what an expert needs";
+}
+
+TEST_F(LogDamage, ATruncatedWalIsNoticed) {
+  append(100);
+  fs::resize_file(largest_wal(), fs::file_size(largest_wal()) / 2);
+  expect_refused(ErrorCode::kCorruption);
+}
+
+TEST_F(LogDamage, AMissingWalIsNoticed) {
+  append(100);
+  fs::remove(largest_wal());
+  expect_refused(ErrorCode::kCorruption);
+}
+
+TEST_F(LogDamage, AForeignMarkerIsNoticed) {
+  append(3);
+  fs::remove(marker());
+  ASSERT_TRUE(HeadMarker::create(marker(), {LogId{uuid(1)}, {Epoch{1}, Position{3}, Sha256{}}}));
+  expect_refused(ErrorCode::kCorruption);
+}
+
+TEST_F(LogDamage, AnOlderCopyWithANewerMarkerIsNoticed) {
+  append(3);
+  const fs::path copy = folder_.path() / "copy";
+  fs::copy(log() / "db", copy, fs::copy_options::recursive);
+  append(2);
+  fs::remove_all(log() / "db");
+  fs::rename(copy, log() / "db");
+  expect_refused(ErrorCode::kCorruption);
+}
+
+TEST_F(LogDamage, AnotherHistoryOfTheSameLengthIsNoticed) {
+  append(3);
+  auto marked = HeadMarker::read(marker());
+  ASSERT_TRUE(marked);
+  marked->head.hash[0] ^= 1;
+  fs::remove(marker());
+  ASSERT_TRUE(HeadMarker::create(marker(), *marked));
+  expect_refused(ErrorCode::kCorruption);
+}
+
+TEST_F(LogDamage, AMissingMarkerIsNoticed) {
+  append(3);
+  fs::remove(marker());
+  expect_refused(ErrorCode::kFailedPrecondition);
+}
+
+TEST_F(LogDamage, AMarkerWithoutALogIsNeverTakenForANewLog) {
+  append(3);
+  fs::remove_all(log() / "db");
+  const auto opened = open();
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, ErrorCode::kCorruption);
+}
+
+TEST_F(LogDamage, ACreationCutShortIsFinished) {
+  fs::create_directories(log() / "db.new" / "half");
+  ASSERT_TRUE(HeadMarker::create(
+      marker(), {LogId{uuid(5)}, {Epoch{1}, Position{0}, LogIdentity{LogId{uuid(5)}}.genesis()}}));
+  const auto opened = open();
+  ASSERT_TRUE(opened) << opened.error().message;
+  EXPECT_EQ((*opened)->identity().id, LogId{uuid(5)});
+}
+
+TEST_F(LogDamage, EventsBehindTheMarkerCount) {
+  append(3);
+  auto marked = HeadMarker::read(marker());
+  ASSERT_TRUE(marked);
+  // As if the process had died between the sync of an event and the write of the marker.
+  const auto genesis = LogIdentity{marked->log}.genesis();
+  fs::remove(marker());
+  ASSERT_TRUE(HeadMarker::create(marker(), {marked->log, {Epoch{1}, Position{0}, genesis}}));
+  const auto opened = open();
+  ASSERT_TRUE(opened) << opened.error().message;
+  EXPECT_EQ((*opened)->head().position, Position{3});
+}
+
+TEST_F(LogDamage, AnUnknownFormatVersionIsNamed) {
+  append(3);
+  const std::string folder = (log() / "db").string();
+  std::vector<std::string> names;
+  ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, folder, &names).ok());
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (const std::string& name : names) families.emplace_back(name, rocksdb::ColumnFamilyOptions{});
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* raw = nullptr;
+  ASSERT_TRUE(rocksdb::DB::Open({}, folder, families, &handles, &raw).ok());
+  const std::unique_ptr<rocksdb::DB> db(raw);
+  ASSERT_TRUE(db->Put({}, "format", "2").ok());
+  for (rocksdb::ColumnFamilyHandle* handle : handles) db->DestroyColumnFamilyHandle(handle);
+  ASSERT_TRUE(db->Close().ok());
+  const auto opened = open();
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_NE(opened.error().message.find("format version 2"), std::string::npos);
+}
+
+TEST_F(LogDamage, ASecondProcessIsRefused) {
+  append(1);
+  const auto first = open();
+  ASSERT_TRUE(first);
+  const auto second = open();
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_NE(second.error().message.find("in use by another process"), std::string::npos);
+}
+
+TEST_F(LogDamage, ReadingOnlyChangesNothing) {
+  append(3);
+  const auto snapshot = [&] {
+    std::map<fs::path, std::uintmax_t> files;
+    for (const auto& entry : fs::recursive_directory_iterator(log())) {
+      if (entry.is_regular_file()) files[entry.path()] = entry.file_size();
+    }
+    return files;
+  };
+  const auto before = snapshot();
+  {
+    const auto opened = open(Mode::kReadOnly);
+    ASSERT_TRUE(opened);
+    EXPECT_FALSE((*opened)->append({}));
+  }
+  EXPECT_EQ(snapshot(), before);
+  EXPECT_EQ(open(Mode::kReadOnly).value()->head().position, Position{3});
+}
+
+TEST_F(LogDamage, ReadingOnlyNeedsALog) {
+  const auto opened = open(Mode::kReadOnly);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, ErrorCode::kNotFound);
+  EXPECT_FALSE(fs::exists(log())) << "nothing was created";
+}
+
+}  // namespace
+}  // namespace citas

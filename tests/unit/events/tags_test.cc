@@ -1,0 +1,42 @@
+// Tags: which identities an event can be found by.
+#include "events/tags.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/events.h"
+
+namespace citas {
+namespace {
+
+using namespace testing;  // NOLINT: the vocabulary of these tests
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+TEST(Tags, FollowFromTypeAndData) {
+  const auto tags = tags_of(AppointmentRequested{ref(1, "00500", slot("CL", 7)), {}});
+  EXPECT_THAT(tags, ElementsAre(Tag{"appointment:00000000-0000-7000-8000-000000000001"},
+                                Tag{"slot:CL:7"}, Tag{"insured:00500"}));
+  EXPECT_THAT(tags_of(DeadLetterRecorded{}), IsEmpty());
+}
+
+TEST(Tags, ParseOnlyTheirCanonicalForm) {
+  EXPECT_EQ(parse_tag("slot:PE:100"), slot_tag(slot("PE", 100)));
+  EXPECT_EQ(parse_tag("insured:00001"), insured_tag(insured("00001")));
+  EXPECT_EQ(parse_tag("appointment:00000000-0000-7000-8000-00000000000A"),
+            appointment_tag(AppointmentId{uuid(10)}));
+  for (const char* text :
+       {"", "slot:", "slot:PE", "slot:PE:", "slot:PE:0", "slot:PE:01", "slot:PE:9007199254740992",
+        "slot:pe:1", "insured:1", "appointment:1", "country:PE", "SLOT:PE:1"}) {
+    EXPECT_FALSE(parse_tag(text)) << text;
+  }
+}
+
+TEST(Tags, DigestsTellTenantsApart) {
+  const Tag tag = insured_tag(insured("00001"));
+  EXPECT_NE(digest_of(TenantId{"a"}, tag), digest_of(TenantId{"b"}, tag));
+  EXPECT_EQ(digest_of(TenantId{"a"}, tag), digest_of(TenantId{"a"}, tag));
+}
+
+}  // namespace
+}  // namespace citas

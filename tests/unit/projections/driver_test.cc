@@ -1,0 +1,78 @@
+#include "projections/driver.h"
+
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <mutex>
+
+#include "tests/unit/projections/read_model.h"
+
+namespace citas::projections {
+namespace {
+
+using citas::testing::ReadModel;
+using namespace std::chrono_literals;
+
+constexpr auto kDeadline = 20s;
+
+// Waits for what other threads report.
+class Waiter {
+ public:
+  void set(Position position) {
+    const std::lock_guard lock(mutex_);
+    reached_ = position;
+    changed_.notify_all();
+  }
+  bool wait_for(Position position) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, kDeadline, [&] { return reached_ >= position; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  Position reached_;
+};
+
+TEST(DriverTest, FollowsTheLog) {
+  ReadModel model;
+  CommitSignal committed;
+  model.log.add_commit_listener([&](Position position) { committed.advance(position); });
+  Waiter appointments;
+  Waiter pending;
+  model.engine->live(AppointmentsByInsured::kName).add_listener([&](Position position) {
+    appointments.set(position);
+  });
+  model.engine->live(PendingAppointments::kName).add_listener([&](Position position) {
+    pending.set(position);
+  });
+  const ProjectionDriver driver(*model.engine, committed,
+                                [](auto, const Error& error) { ADD_FAILURE() << error.message; });
+  for (std::uint64_t position = 1; position <= 100; ++position) {
+    model.history.random_step();
+    ASSERT_TRUE(appointments.wait_for(Position{position}));
+    ASSERT_TRUE(pending.wait_for(Position{position}));
+  }
+}
+
+TEST(DriverTest, ReportsWhatFailsWhileTheOthersGoOn) {
+  ReadModel model;
+  CommitSignal committed;
+  model.log.add_commit_listener([&](Position position) { committed.advance(position); });
+  Waiter failed;
+  Waiter pending;
+  model.engine->live(PendingAppointments::kName).add_listener([&](Position position) {
+    pending.set(position);
+  });
+  const ProjectionDriver driver(*model.engine, committed, [&](auto name, const Error& error) {
+    EXPECT_EQ(name, AppointmentsByInsured::kName);
+    EXPECT_EQ(error.code, ErrorCode::kCorruption);
+    failed.set(Position{1});
+  });
+  model.history.confirm(citas::testing::ref(1));  // never requested
+  EXPECT_TRUE(failed.wait_for(Position{1}));
+  EXPECT_TRUE(pending.wait_for(Position{1}));
+}
+
+}  // namespace
+}  // namespace citas::projections

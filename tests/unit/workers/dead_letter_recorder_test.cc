@@ -1,0 +1,86 @@
+#include "workers/dead_letter_recorder.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/workers/log_world.h"
+#include "workers/dead_letter.h"
+#include "workers/memory/memory_bus.h"
+#include "workers/topology.h"
+
+namespace citas::workers {
+namespace {
+
+class DeadLetterRecorderTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(ensure_streams(bus_));
+    recorder_ = std::move(*DeadLetterRecorder::open(bus_, world_.sequencer, world_.clock, wakeup_));
+  }
+  void run() {
+    for (int i = 0; i < 10; ++i) {
+      while (recorder_->step().value() || world_.sequencer.stats().queue_depth > 0) {
+        world_.step_sequencer();
+      }
+      world_.clock.advance(std::chrono::milliseconds{500});
+    }
+  }
+  void publish(const std::string& payload, const std::string& id = "") {
+    auto publisher = std::move(*bus_.open_publisher({}));
+    ASSERT_TRUE(publisher->publish(1, {.subject = "citas.deadletters.PE",
+                                       .message_id = id,
+                                       .headers = {},
+                                       .payload = payload,
+                                       .expected_last_sequence = {}}));
+  }
+  DeadLetterRecorded letter() {
+    const Message message{.subject = "citas.events.PE.appointment.requested",
+                          .headers = {{kMessageIdHeader, "id-1"}},
+                          .payload = "payload",
+                          .stream_sequence = 1,
+                          .reply = {}};
+    return make_dead_letter(message, "processor-PE", kPeru, "processing_failed");
+  }
+  std::uint64_t ack_pending() {
+    return bus_.consumer_info(kDeadLettersStream, "dead-letters")->ack_pending;
+  }
+
+  LogWorld world_;
+  Wakeup wakeup_;
+  MemoryBroker broker_{world_.clock};
+  MemoryBus bus_{broker_};
+  std::unique_ptr<DeadLetterRecorder> recorder_;
+};
+
+TEST_F(DeadLetterRecorderTest, ALetterIsPutOnRecord) {
+  publish(encode(letter()));
+  run();
+  ASSERT_EQ(world_.events().size(), 1U);
+  EXPECT_EQ(std::get<DeadLetterRecorded>(world_.events()[0].data), letter());
+  EXPECT_EQ(ack_pending(), 0U);
+}
+
+TEST_F(DeadLetterRecorderTest, OnceWhateverComes) {
+  DeadLetterRecorded later = letter();
+  later.attempts = 7;
+  publish(encode(letter()));
+  publish(encode(letter()));
+  publish(encode(later));
+  run();
+  EXPECT_EQ(world_.events().size(), 1U);
+  EXPECT_EQ(ack_pending(), 0U);
+}
+
+TEST_F(DeadLetterRecorderTest, ALetterThatCannotBeReadIsOneItself) {
+  publish(std::string("\xFF{", 2), "strange");
+  run();
+  ASSERT_EQ(world_.events().size(), 1U);
+  const auto recorded = std::get<DeadLetterRecorded>(world_.events()[0].data);
+  EXPECT_EQ(recorded.message_id, "strange");
+  EXPECT_EQ(recorded.consumer, "dead-letters");
+  EXPECT_EQ(recorded.country, kPeru);
+  EXPECT_EQ(recorded.reason.text(), "malformed_message");
+  EXPECT_EQ(ack_pending(), 0U);
+}
+
+}  // namespace
+}  // namespace citas::workers

@@ -1,0 +1,70 @@
+#include "workers/driver.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <latch>
+
+namespace citas::workers {
+namespace {
+
+// Counts down at each step; fails at the end if told so.
+class Countdown final : public Piece {
+ public:
+  Countdown(int steps, bool fails) : left_(steps), fails_(fails) {}
+
+  std::string_view name() const override { return "countdown"; }
+  Result<bool> step() override {
+    if (left_ > 0) {
+      --left_;
+      return true;
+    }
+    if (fails_) return failure(ErrorCode::kCorruption, "broken");
+    if (!reached_.exchange(true)) done.count_down();
+    return false;
+  }
+
+  std::latch done{1};
+
+ private:
+  int left_;
+  const bool fails_;
+  std::atomic<bool> reached_{false};
+};
+
+TEST(WorkerThread, StepsItsPiecesUntilTheyRest) {
+  Wakeup wakeup;
+  Countdown first(1'000, false);
+  Countdown second(10, false);
+  const WorkerThread thread("test", wakeup, {&first, &second}, [](auto, const Error&) {});
+  first.done.wait();
+  second.done.wait();
+}
+
+TEST(WorkerThread, ReportsAPieceThatFailsForGood) {
+  Wakeup wakeup;
+  Countdown broken(3, true);
+  std::latch reported{1};
+  std::string piece;
+  std::string message;
+  const WorkerThread thread("test", wakeup, {&broken},
+                            [&](std::string_view name, const Error& error) {
+                              piece = name;
+                              message = error.message;
+                              reported.count_down();
+                            });
+  reported.wait();
+  EXPECT_EQ(piece, "countdown");
+  EXPECT_EQ(message, "broken");
+}
+
+TEST(Wakeup, ANotificationBeforeTheWaitIsNotLost) {
+  Wakeup wakeup;
+  wakeup.notify();
+  wakeup.notify();
+  EXPECT_TRUE(wakeup.wait_for(std::chrono::milliseconds{0}));
+  EXPECT_FALSE(wakeup.wait_for(std::chrono::milliseconds{0}));
+}
+
+}  // namespace
+}  // namespace citas::workers

@@ -1,0 +1,130 @@
+#include "workers/reconciler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/workers/log_world.h"
+#include "workers/memory/memory_bus.h"
+#include "workers/topology.h"
+
+namespace citas::workers {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using testing::ElementsAre;
+
+TEST(DueAttempt, DoublesUpToTheLongestPause) {
+  const ReconcilerOptions options{.pending_after = seconds{15}, .longest_pause = seconds{120}};
+  EXPECT_EQ(due_attempt(seconds{0}, options), 0U);
+  EXPECT_EQ(due_attempt(milliseconds{14'999}, options), 0U);
+  EXPECT_EQ(due_attempt(seconds{15}, options), 1U);
+  EXPECT_EQ(due_attempt(seconds{29}, options), 1U);
+  EXPECT_EQ(due_attempt(seconds{30}, options), 2U);
+  EXPECT_EQ(due_attempt(seconds{60}, options), 3U);
+  EXPECT_EQ(due_attempt(seconds{120}, options), 4U);
+  EXPECT_EQ(due_attempt(seconds{239}, options), 4U);
+  EXPECT_EQ(due_attempt(seconds{240}, options), 5U);
+  EXPECT_EQ(due_attempt(seconds{360}, options), 6U);
+  EXPECT_EQ(due_attempt(std::chrono::hours{24 * 3650}, options), 5U + (315'360'000U - 240U) / 120U);
+}
+
+class ReconcilerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(ensure_streams(bus_));
+    start({});
+  }
+  void start(const ReconcilerOptions& options) {
+    reconciler_ =
+        std::move(*Reconciler::open(world_.log, world_.pending, bus_, world_.clock, options));
+  }
+  void run(seconds time) {
+    for (milliseconds passed{0}; passed < time; passed += milliseconds{500}) {
+      while (reconciler_->step().value()) {
+      }
+      world_.clock.advance(milliseconds{500});
+    }
+  }
+  std::vector<std::string> sent() {
+    std::vector<std::string> ids;
+    for (std::uint64_t i = 1; i <= bus_.stream_info(kRedeliverStream)->last_sequence; ++i) {
+      const auto message = broker_.message(kRedeliverStream, i).value();
+      ids.emplace_back(find_header(message.headers, kMessageIdHeader).value());
+    }
+    return ids;
+  }
+  std::string event_id(std::size_t i) { return world_.events().at(i).id.value().to_string(); }
+
+  LogWorld world_;
+  MemoryBroker broker_{world_.clock};
+  MemoryBus bus_{broker_};
+  std::unique_ptr<Reconciler> reconciler_;
+};
+
+TEST_F(ReconcilerTest, WhatStaysPendingIsSentAgainAndAgainWithPauses) {
+  world_.request(kChile);
+  run(seconds{14});
+  EXPECT_TRUE(sent().empty());
+  run(seconds{3});
+  EXPECT_THAT(sent(), ElementsAre(event_id(0) + "/1"));
+  run(seconds{48});
+  EXPECT_THAT(sent(), ElementsAre(event_id(0) + "/1", event_id(0) + "/2", event_id(0) + "/3"));
+  const auto message = broker_.message(kRedeliverStream, 1).value();
+  EXPECT_EQ(message.subject, "citas.redeliver.CL");
+  EXPECT_EQ(message.payload, read_one(world_.log, Position{1})->bytes);
+  EXPECT_EQ(find_header(message.headers, "ce-id"), event_id(0));
+  EXPECT_EQ(reconciler_->redelivered().value(), 3U);
+}
+
+TEST_F(ReconcilerTest, WhatIsSettledIsLeftAlone) {
+  world_.cancel(world_.request(kPeru));
+  run(seconds{60});
+  EXPECT_TRUE(sent().empty());
+}
+
+TEST_F(ReconcilerTest, ARestartSendsNothingTwice) {
+  world_.request(kPeru);
+  run(seconds{20});
+  start({});
+  run(seconds{5});
+  EXPECT_EQ(sent().size(), 1U);
+}
+
+TEST_F(ReconcilerTest, ABusThatIsDownMeansLater) {
+  world_.request(kPeru);
+  broker_.set_up(false);
+  run(seconds{20});
+  broker_.set_up(true);
+  run(seconds{5});
+  EXPECT_EQ(sent().size(), 1U);
+}
+
+TEST_F(ReconcilerTest, EveryOneOfManyGetsItsTurnWithinTheBounds) {
+  start({.page = 4, .max_per_scan = 10, .max_remembered = 8});
+  for (int i = 0; i < 50; ++i) world_.request(kPeru);
+  run(seconds{28});
+  auto ids = sent();
+  std::ranges::sort(ids);
+  EXPECT_EQ(std::ranges::unique(ids).begin() - ids.begin(), 50);
+}
+
+TEST_F(ReconcilerTest, WhatTheLogDoesNotKnowIsSkipped) {
+  class Foreign final : public PendingAppointments {
+   public:
+    Result<std::vector<PendingRequest>> requested_before(Timestamp time,
+                                                         const std::optional<PendingRequest>& after,
+                                                         std::size_t) const override {
+      if (after) return std::vector<PendingRequest>{};
+      return std::vector<PendingRequest>{{kPeru, Position{99}, time - minutes{1}}};
+    }
+  };
+  const Foreign foreign;
+  reconciler_ = std::move(*Reconciler::open(world_.log, foreign, bus_, world_.clock, {}));
+  run(seconds{20});
+  EXPECT_TRUE(sent().empty());
+}
+
+}  // namespace
+}  // namespace citas::workers

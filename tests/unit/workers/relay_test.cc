@@ -1,0 +1,169 @@
+// Given a log and a bus in any state, when the relay has run, then the stream is a copy of the log.
+#include "workers/relay.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/workers/log_world.h"
+#include "workers/memory/memory_bus.h"
+#include "workers/topology.h"
+
+namespace citas::workers {
+namespace {
+
+using std::chrono::milliseconds;
+
+class RelayTest : public testing::Test {
+ protected:
+  void run(LogWorld& world, Relay& relay) {
+    int idle = 0;
+    for (int i = 0; i < 10'000 && idle < 3; ++i) {
+      idle = relay.step().value() ? 0 : idle + 1;
+      world.clock.advance(milliseconds{250});
+    }
+  }
+  std::unique_ptr<Relay> relay_of(LogWorld& world) {
+    return std::move(*Relay::open(world.log, bus_, world.clock, {.window = 8, .max_batch = 3}));
+  }
+  void expect_copy_of(const LogWorld& world) {
+    const std::uint64_t head = world.log.head().position.value();
+    ASSERT_EQ(bus_.stream_info(kEventsStream)->messages, head);
+    for (std::uint64_t i = 1; i <= head; ++i) {
+      const auto message = broker_.message(kEventsStream, i).value();
+      EXPECT_EQ(message.payload, read_one(world.log, Position{i})->bytes);
+      EXPECT_EQ(find_header(message.headers, kPositionHeader), std::to_string(i));
+    }
+  }
+  // A stream with foreign messages.
+  void publish_foreign(std::string_view subject) {
+    auto publisher = std::move(*bus_.open_publisher({}));
+    ASSERT_TRUE(publisher->publish(1, {.subject = subject,
+                                       .message_id = {},
+                                       .headers = {},
+                                       .payload = "foreign",
+                                       .expected_last_sequence = {}}));
+  }
+
+  LogWorld world_;
+  MemoryBroker broker_{world_.clock};
+  MemoryBus bus_{broker_};
+};
+
+TEST_F(RelayTest, PublishesEverythingInOrder) {
+  for (int i = 0; i < 20; ++i) world_.request(i % 2 == 0 ? kPeru : kChile);
+  auto relay = relay_of(world_);
+  EXPECT_EQ(relay->stats().lag_events, 20U);
+  run(world_, *relay);
+  expect_copy_of(world_);
+  EXPECT_EQ(broker_.message(kEventsStream, 2)->subject, "citas.events.CL.appointment.requested");
+  EXPECT_EQ(relay->stats().published, 20U);
+  EXPECT_EQ(relay->stats().lag_events, 0U);
+  EXPECT_EQ(relay->stats().rebuilds, 0U);
+}
+
+TEST_F(RelayTest, GoesOnWhereTheStreamEnds) {
+  world_.request(kPeru);
+  run(world_, *relay_of(world_));
+  world_.request(kPeru);
+  auto relay = relay_of(world_);
+  run(world_, *relay);
+  expect_copy_of(world_);
+  EXPECT_EQ(relay->stats().rebuilds, 0U);
+}
+
+TEST_F(RelayTest, NothingIsRepublishedWhenAcksAreLost) {
+  for (int i = 0; i < 5; ++i) world_.request(kPeru);
+  broker_.lose_acks(true);
+  auto relay = relay_of(world_);
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(relay->step());
+    world_.clock.advance(milliseconds{100});
+  }
+  broker_.lose_acks(false);
+  run(world_, *relay);
+  expect_copy_of(world_);
+  EXPECT_EQ(relay->stats().rebuilds, 0U);
+}
+
+TEST_F(RelayTest, ABusThatIsDownIsWaitedFor) {
+  broker_.set_up(false);
+  world_.request(kPeru);
+  auto relay = relay_of(world_);
+  run(world_, *relay);
+  world_.clock.advance(std::chrono::seconds{60});
+  EXPECT_FALSE(relay->step().value());
+  EXPECT_EQ(relay->stats().lag_events, 1U);
+  EXPECT_GE(relay->stats().lag, std::chrono::seconds{60});
+  broker_.set_up(true);
+  run(world_, *relay);
+  expect_copy_of(world_);
+}
+
+TEST_F(RelayTest, AStreamOfAnotherLogIsReplacedWithAllItsConsumers) {
+  LogWorld other(2);
+  for (int i = 0; i < 3; ++i) other.request(kPeru);
+  run(other, *relay_of(other));
+  publish_foreign("citas.confirmations.PE");
+  ASSERT_TRUE(bus_.ensure_consumer(confirmations_consumer()));
+  for (int i = 0; i < 5; ++i) world_.request(kChile);
+
+  auto relay = relay_of(world_);
+  run(world_, *relay);
+  expect_copy_of(world_);
+  EXPECT_EQ(relay->stats().rebuilds, 1U);
+  EXPECT_EQ(bus_.stream_info(kConfirmationsStream)->messages, 0U);
+  EXPECT_FALSE(bus_.consumer_info(kConfirmationsStream, "confirmations"));
+}
+
+TEST_F(RelayTest, AStreamThatIsAheadOfTheLogIsReplaced) {
+  LogWorld twin;
+  for (int i = 0; i < 4; ++i) twin.request(kPeru);
+  run(twin, *relay_of(twin));
+  world_.request(kPeru);
+  auto relay = relay_of(world_);
+  run(world_, *relay);
+  expect_copy_of(world_);
+  EXPECT_EQ(relay->stats().rebuilds, 1U);
+}
+
+TEST_F(RelayTest, AForeignMessageInTheStreamIsFoundAndTheStreamReplaced) {
+  world_.request(kPeru);
+  auto relay = relay_of(world_);
+  run(world_, *relay);
+  publish_foreign("citas.events.PE.appointment.requested");
+  world_.request(kPeru);
+  run(world_, *relay);
+  expect_copy_of(world_);
+  EXPECT_EQ(relay->stats().rebuilds, 1U);
+}
+
+TEST_F(RelayTest, AWipedBusIsFilledAgainAfterTheReconnect) {
+  for (int i = 0; i < 9; ++i) world_.request(kPeru);
+  auto relay = relay_of(world_);
+  run(world_, *relay);
+  broker_.wipe();
+  run(world_, *relay);
+  expect_copy_of(world_);
+}
+
+TEST_F(RelayTest, AnOlderStoreOfTheBusIsBroughtUpToDate) {
+  for (int i = 0; i < 9; ++i) world_.request(kPeru);
+  auto relay = relay_of(world_);
+  run(world_, *relay);
+  broker_.roll_back(kEventsStream, 4);
+  run(world_, *relay);
+  expect_copy_of(world_);
+  EXPECT_EQ(relay->stats().rebuilds, 0U);
+}
+
+TEST_F(RelayTest, AStreamDeletedWhileRunningIsMadeAgain) {
+  world_.request(kPeru);
+  auto relay = relay_of(world_);
+  run(world_, *relay);
+  broker_.delete_stream(kEventsStream);
+  world_.request(kPeru);
+  run(world_, *relay);
+  expect_copy_of(world_);
+}
+
+}  // namespace
+}  // namespace citas::workers

@@ -1,0 +1,282 @@
+#include "workers/country_processor.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "workers/dead_letter.h"
+#include "workers/topology.h"
+
+namespace citas::workers {
+namespace {
+
+constexpr char kSubjectHeader[] = "ce-subject";
+const std::vector<std::string> kHeaders{kMessageIdHeader, kSourceHeader, kSubjectHeader};
+
+// The event's id, which a redelivered message carries as "<eventId>/<attempt>".
+std::string key_of(const Message& message) {
+  const std::string_view id = find_header(message.headers, kMessageIdHeader).value_or("");
+  return std::string(id.substr(0, id.find('/')));
+}
+
+// Confirmations that are already in the log tell a country nothing.
+bool concerns_store(const Message& message) {
+  return !message.subject.ends_with(".appointment.confirmed");
+}
+
+std::optional<AppointmentId> appointment_of(const Message& message) {
+  const auto id = Uuid::parse(find_header(message.headers, kSubjectHeader).value_or(""));
+  return id ? std::optional(AppointmentId{*id}) : std::nullopt;
+}
+
+ConsumerSpec with_ack_wait(ConsumerSpec spec, std::chrono::milliseconds ack_wait) {
+  spec.ack_wait = ack_wait;
+  return spec;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<CountryProcessor>> CountryProcessor::open(
+    CountryCode country, Bus& bus, CountryStore& store, const CountryRules& rules,
+    const Codec& codec, const Clock& clock, const ProcessorOptions& options) {
+  auto events = bus.open_source(processor_consumer(country), kHeaders);
+  if (!events) return failure(std::move(events.error()));
+  auto redelivered = bus.open_source(redeliver_consumer(country), kHeaders);
+  if (!redelivered) return failure(std::move(redelivered.error()));
+  auto publisher = bus.open_publisher({});
+  if (!publisher) return failure(std::move(publisher.error()));
+  return std::unique_ptr<CountryProcessor>(
+      new CountryProcessor(country, bus, store, rules, codec, clock, options, std::move(*events),
+                           std::move(*redelivered), std::move(*publisher)));
+}
+
+CountryProcessor::CountryProcessor(CountryCode country, Bus& bus, CountryStore& store,
+                                   const CountryRules& rules, const Codec& codec,
+                                   const Clock& clock, const ProcessorOptions& options,
+                                   std::unique_ptr<MessageSource> events,
+                                   std::unique_ptr<MessageSource> redelivered,
+                                   std::unique_ptr<Publisher> publisher)
+    : country_(country),
+      name_(processor_consumer(country).durable),
+      bus_(bus),
+      store_(store),
+      rules_(rules),
+      codec_(codec),
+      options_(options),
+      events_(std::move(events)),
+      redelivered_(std::move(redelivered)),
+      events_keeper_(bus, *events_, clock,
+                     with_ack_wait(processor_consumer(country), options.ack_wait), counters_),
+      redelivered_keeper_(bus, *redelivered_, clock,
+                          with_ack_wait(redeliver_consumer(country), options.ack_wait), counters_),
+      outbox_(std::move(publisher), counters_) {}
+
+Result<bool> CountryProcessor::step() {
+  const bool settled = outbox_.settle();
+  keep_consumers();
+  // A store that is behind its consumer must not move on before that was noticed.
+  if (!events_keeper_.in_place()) return settled;
+  if (auto received = receive(); !received) return failure(std::move(received.error()));
+  const bool worked = !group_.empty() || !suspects_.empty();
+  if (!group_.empty()) {
+    auto done = process(std::exchange(group_, {}), /*alone=*/false);
+    if (!done) return failure(std::move(done.error()));
+  }
+  if (!suspects_.empty() && outbox_.free() > 0) {
+    std::vector<Item> one;
+    one.push_back(std::move(suspects_.front()));
+    suspects_.pop_front();
+    auto done = process(std::move(one), /*alone=*/true);
+    if (!done) return failure(std::move(done.error()));
+  }
+  return settled || worked;
+}
+
+void CountryProcessor::keep_consumers() {
+  if (events_keeper_.due()) events_keeper_.keep(store_.mark().processed);
+  if (redelivered_keeper_.due()) redelivered_keeper_.keep(std::nullopt);
+}
+
+Status CountryProcessor::receive() {
+  const std::size_t limit = std::min(options_.max_batch, outbox_.free());
+  if (auto received = receive_from(*events_, limit); !received) return received;
+  return receive_from(*redelivered_, limit - std::min(limit, group_.size()));
+}
+
+Status CountryProcessor::receive_from(MessageSource& source, std::size_t limit) {
+  received_.clear();
+  source.poll(limit, received_);
+  for (Message& message : received_) {
+    counters_.deliveries.add();
+    counters_.redeliveries.add(message.deliveries > 1 ? 1 : 0);
+    const auto log_source = find_header(message.headers, kSourceHeader);
+    if (log_source && *log_source != store_.mark().log_source) {
+      if (auto settled = doubt_log(source, message); !settled) return settled;
+      if (*log_source != store_.mark().log_source) continue;
+    }
+    Item item{&source, std::move(message), {}, 0};
+    item.key = key_of(item.message);
+    const auto tries = store_.tries(item.key);
+    if (!tries) return failure(tries.error());
+    item.tries = tries->value_or(0);
+    if (*tries) {
+      suspects_.push_back(std::move(item));
+    } else {
+      group_.push_back(std::move(item));
+    }
+  }
+  return {};
+}
+
+Status CountryProcessor::doubt_log(MessageSource& source, const Message& message) {
+  const auto last = bus_.last_message(kEventsStream);
+  if (!last) {
+    static_cast<void>(source.nak(message, options_.first_backoff));
+    return {};
+  }
+  const std::string current(find_header(last->headers, kSourceHeader).value_or(""));
+  const std::string known = store_.mark().log_source;
+  if (current == known) {
+    // Left over from another log, whose streams are gone.
+    static_cast<void>(source.term(message));
+    return {};
+  }
+  group_.clear();
+  suspects_.clear();
+  if (auto emptied = store_.reset(current); !emptied) return emptied;
+  // A new store has missed nothing yet; one of another log must see everything of this one.
+  if (!known.empty()) static_cast<void>(events_keeper_.start_over());
+  return {};
+}
+
+Status CountryProcessor::process(std::vector<Item> items, bool alone) {
+  if (auto noted = note_tries(items, alone); !noted) return noted;
+  Round round;
+  round.alone = alone;
+  std::vector<Trial> trials;
+  trials.reserve(items.size());
+  for (Item& item : items) {
+    auto trial = try_one(item, round);
+    if (!trial) return failure(std::move(trial.error()));
+    trials.push_back(std::move(*trial));
+    const bool is_event = item.source == events_.get();
+    if (is_event) {
+      round.changes.processed = std::max(round.changes.processed, item.message.stream_sequence);
+    }
+  }
+  if (auto committed = store_.commit(round.changes); !committed) return committed;
+  for (std::size_t i = 0; i < items.size(); ++i) conclude(std::move(items[i]), trials[i]);
+  return {};
+}
+
+Status CountryProcessor::note_tries(const std::vector<Item>& items, bool alone) {
+  std::vector<Tries> tries;
+  for (const Item& item : items) {
+    const bool given_up = alone && item.tries >= options_.max_tries;
+    if (item.key.empty() || given_up || !concerns_store(item.message)) continue;
+    tries.push_back({item.key, alone ? item.tries + 1 : 0});
+  }
+  return tries.empty() ? Status{} : store_.note_tries(tries);
+}
+
+Result<CountryProcessor::Trial> CountryProcessor::try_one(Item& item, Round& round) {
+  if (!concerns_store(item.message)) return Trial{};
+  if (item.tries >= options_.max_tries) {
+    return Trial{.verdict = Verdict::kGiveUp, .reason = reasons::kProcessingFailed};
+  }
+  auto trial = decide(item, round);
+  if (trial) count_try(item, *trial, round);
+  return trial;
+}
+
+Result<CountryProcessor::Trial> CountryProcessor::decide(const Item& item, Round& round) {
+  const auto event = codec_.decode(item.message.payload);
+  if (!event) return Trial{.verdict = Verdict::kGiveUp, .reason = reasons::kMalformedMessage};
+  const auto appointment = citas::appointment_of(event->data);
+  if (country_of(event->data) != country_ || !appointment) {
+    return Trial{.verdict = Verdict::kGiveUp, .reason = reasons::kCountryMismatch};
+  }
+  auto existing = entry_of(*appointment, round);
+  if (!existing) return failure(std::move(existing.error()));
+  auto decision = decide_registration(*existing, *event, rules_);
+  if (!decision) return Trial{.verdict = Verdict::kRetry};
+  if (decision->store) {
+    round.entries.insert_or_assign(*appointment, *decision->store);
+    round.changes.entries.push_back({*appointment, std::move(*decision->store)});
+  }
+  if (!decision->publish) return Trial{};
+  return Trial{.verdict = Verdict::kConfirm,
+               .confirmation = std::move(decision->publish),
+               .traceparent = event->traceparent};
+}
+
+Result<std::optional<CountryEntry>> CountryProcessor::entry_of(AppointmentId appointment,
+                                                               const Round& round) const {
+  const auto found = round.entries.find(appointment);
+  if (found != round.entries.end()) return std::optional(found->second);
+  return store_.find(appointment);
+}
+
+// What was noted before the try is forgotten, unless the message failed and comes again.
+void CountryProcessor::count_try(Item& item, Trial& trial, Round& round) const {
+  item.tries += 1;
+  if (item.key.empty()) {
+    if (trial.verdict == Verdict::kRetry) {
+      trial = {.verdict = Verdict::kGiveUp, .reason = reasons::kMalformedMessage};
+    }
+    return;
+  }
+  if (trial.verdict != Verdict::kRetry) {
+    round.changes.settled.push_back(item.key);
+    return;
+  }
+  round.changes.failed.push_back({item.key, item.tries});
+  if (item.tries >= options_.max_tries) {
+    trial = {.verdict = Verdict::kGiveUp, .reason = reasons::kProcessingFailed};
+  }
+}
+
+void CountryProcessor::conclude(Item item, const Trial& trial) {
+  switch (trial.verdict) {
+    case Verdict::kDone:
+      counters_.completed.add();
+      // If this gets lost, the message comes again and leads to the same.
+      static_cast<void>(item.source->ack(item.message));
+      return;
+    case Verdict::kConfirm:
+      return confirm(std::move(item), trial);
+    case Verdict::kRetry:
+      counters_.retries.add();
+      static_cast<void>(item.source->nak(item.message, backoff(item.tries)));
+      return;
+    case Verdict::kGiveUp:
+      return give_up(std::move(item), trial.reason);
+  }
+}
+
+void CountryProcessor::confirm(Item item, const Trial& trial) {
+  const std::string subject = confirmation_subject(country_);
+  const std::string id = message_id(*trial.confirmation);
+  const std::string payload = encode(*trial.confirmation);
+  Headers headers;
+  if (!trial.traceparent.empty()) headers.push_back({kTraceparentHeader, trial.traceparent});
+  outbox_.publish({item.source, std::move(item.message)}, {.subject = subject,
+                                                           .message_id = id,
+                                                           .headers = headers,
+                                                           .payload = payload,
+                                                           .expected_last_sequence = {}});
+}
+
+void CountryProcessor::give_up(Item item, std::string_view reason) {
+  DeadLetterRecorded letter = make_dead_letter(item.message, name_, country_, reason);
+  letter.attempts = std::max(item.tries, 1U);
+  letter.appointment = appointment_of(item.message);
+  publish_dead_letter(outbox_, letter, {item.source, std::move(item.message)});
+}
+
+std::chrono::milliseconds CountryProcessor::backoff(std::uint32_t tries) const {
+  auto delay = options_.first_backoff;
+  for (std::uint32_t i = 1; i < tries && delay < options_.longest_backoff; ++i) delay *= 2;
+  return std::min(delay, options_.longest_backoff);
+}
+
+}  // namespace citas::workers

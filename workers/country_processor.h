@@ -1,0 +1,126 @@
+// CountryProcessor: enters a country's appointments into its own store, and answers each request.
+//
+// Two durable consumers feed it: the country's events, and what the reconciler sends again. For
+// each message: decide (registration.h), commit to the store, publish the confirmation, and
+// acknowledge only when that publication is acknowledged. Messages are taken in groups; a group is
+// one synced write.
+//
+// Poison. Before a group is tried, the store notes that it is; a message found noted was part of a
+// group that was never finished, or has failed before, and is from then on tried alone, each time
+// counted durably before the try, so that a message that crashes the process is charged and its
+// neighbours are not. After max_tries a dead letter is published, and the message terminated only
+// when that is acknowledged. Messages that cannot be read, or are of another country, are dead
+// letters at once.
+//
+// Healing. The store holds which log it belongs to and how far it has come. If the stream is of
+// another log, the store is emptied; if it is behind its consumer, everything is delivered again
+// (consumer_keeper.h).
+//
+// One processor per store, and one store per country and bus. One thread; counters() from any.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "events/codec.h"
+#include "workers/consumer_keeper.h"
+#include "workers/country_rules.h"
+#include "workers/country_store.h"
+#include "workers/outbox.h"
+#include "workers/piece.h"
+
+namespace citas::workers {
+
+struct ProcessorOptions {
+  std::size_t max_batch = 256;  // messages committed together
+  std::uint32_t max_tries = 5;
+  // After a crash, what it was working on comes again when this has passed.
+  std::chrono::milliseconds ack_wait{std::chrono::seconds{10}};
+  // Before the second try; doubles with each further one.
+  std::chrono::milliseconds first_backoff{200};
+  std::chrono::milliseconds longest_backoff{std::chrono::seconds{30}};
+};
+
+class CountryProcessor final : public Piece {
+ public:
+  // Borrows all but country and options.
+  static Result<std::unique_ptr<CountryProcessor>> open(CountryCode country, Bus& bus,
+                                                        CountryStore& store,
+                                                        const CountryRules& rules,
+                                                        const Codec& codec, const Clock& clock,
+                                                        const ProcessorOptions& options);
+
+  std::string_view name() const override { return name_; }
+  // Error: the store cannot be read or written. Nothing of the batch is acknowledged.
+  Result<bool> step() override;
+  const ConsumerCounters& counters() const { return counters_; }
+  // Why nothing is received; empty when all is well. Any thread.
+  std::string trouble() const { return events_keeper_.trouble(); }
+
+ private:
+  struct Item {
+    MessageSource* source;
+    Message message;
+    std::string key;  // names the event in the store's tries; empty when the message has no id
+    std::uint32_t tries = 0;
+  };
+  enum class Verdict { kDone, kConfirm, kRetry, kGiveUp };
+  struct Trial {
+    Verdict verdict = Verdict::kDone;
+    std::optional<Confirmation> confirmation = std::nullopt;
+    std::string traceparent = {};
+    std::string_view reason = {};  // why it is given up
+  };
+  // What a group has led to so far; later messages of the group see it.
+  struct Round {
+    CountryChanges changes;
+    std::map<AppointmentId, CountryEntry> entries;
+    bool alone = false;
+  };
+
+  CountryProcessor(CountryCode country, Bus& bus, CountryStore& store, const CountryRules& rules,
+                   const Codec& codec, const Clock& clock, const ProcessorOptions& options,
+                   std::unique_ptr<MessageSource> events,
+                   std::unique_ptr<MessageSource> redelivered,
+                   std::unique_ptr<Publisher> publisher);
+
+  void keep_consumers();
+  // Fills group_ and suspects_ with what has come in.
+  Status receive();
+  Status receive_from(MessageSource& source, std::size_t limit);
+  // Makes store and stream agree on the log; the message that raised the doubt is not processed.
+  Status doubt_log(MessageSource& source, const Message& message);
+  Status process(std::vector<Item> items, bool alone);
+  Status note_tries(const std::vector<Item>& items, bool alone);
+  // Error: the store cannot be read.
+  Result<Trial> try_one(Item& item, Round& round);
+  Result<Trial> decide(const Item& item, Round& round);
+  Result<std::optional<CountryEntry>> entry_of(AppointmentId appointment, const Round& round) const;
+  void count_try(Item& item, Trial& trial, Round& round) const;
+  void conclude(Item item, const Trial& trial);
+  void confirm(Item item, const Trial& trial);
+  void give_up(Item item, std::string_view reason);
+  std::chrono::milliseconds backoff(std::uint32_t tries) const;
+
+  const CountryCode country_;
+  const std::string name_;
+  Bus& bus_;
+  CountryStore& store_;
+  const CountryRules& rules_;
+  const Codec& codec_;
+  const ProcessorOptions options_;
+  ConsumerCounters counters_;
+  std::unique_ptr<MessageSource> events_;
+  std::unique_ptr<MessageSource> redelivered_;
+  ConsumerKeeper events_keeper_;
+  ConsumerKeeper redelivered_keeper_;
+  Outbox outbox_;
+  std::vector<Message> received_;
+  std::vector<Item> group_;
+  std::deque<Item> suspects_;  // to be tried alone; bounded by max_ack_pending of the consumers
+};
+
+}  // namespace citas::workers

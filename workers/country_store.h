@@ -1,0 +1,69 @@
+// CountryStore: a country's own store of registrations, and what its processor must remember to be
+// safe against repetition, crashes and lost consumers.
+//
+// It can be deleted at any time: it is filled again by reprocessing the events. One owner process,
+// one thread. Adapters: rocksdb/ and memory/; both pass tests/contract/workers.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "events/base/result.h"
+#include "workers/registration.h"
+
+namespace citas::workers {
+
+// How far the store has come, and in which log. Empty and 0 in a new store.
+struct CountryMark {
+  std::string log_source;       // CloudEvents source of the events in it
+  std::uint64_t processed = 0;  // highest sequence of CITAS_EVENTS seen
+  friend bool operator==(const CountryMark&, const CountryMark&) = default;
+};
+
+// How often a message was tried on its own. Zero: it was part of a group that was not finished.
+struct Tries {
+  std::string message;  // the event's id
+  std::uint32_t count = 0;
+};
+
+struct CountryChanges {
+  struct Entry {
+    AppointmentId appointment;
+    CountryEntry entry;
+  };
+  std::vector<Entry> entries;
+  std::vector<Tries> failed;         // tried, and to be tried again, or given up
+  std::vector<std::string> settled;  // messages whose tries can be forgotten
+  std::uint64_t processed = 0;       // raises the mark; 0 leaves it
+};
+
+// Errors of writes are final: the processor must stop (a failed sync is never retried).
+class CountryStore {
+ public:
+  virtual ~CountryStore() = default;
+
+  virtual CountryMark mark() const = 0;
+  // Corruption: the stored entry cannot be read; delete the store's folder.
+  virtual Result<std::optional<CountryEntry>> find(AppointmentId appointment) const = 0;
+  // nullopt: not being tried.
+  virtual Result<std::optional<std::uint32_t>> tries(std::string_view message) const = 0;
+
+  // Remembers what is about to be tried. Survives a crash of the process (which is what a poisonous
+  // message causes), not necessarily power loss.
+  virtual Status note_tries(std::span<const Tries> tries) = 0;
+  // All or nothing, and it survives power loss.
+  virtual Status commit(const CountryChanges& changes) = 0;
+  // Forgets everything and belongs to that log from now on. Durable.
+  virtual Status reset(std::string_view log_source) = 0;
+};
+
+// Entries as JSON objects, for adapters that store bytes.
+std::string encode(const CountryEntry& entry);
+// Corruption: not what encode() wrote.
+Result<CountryEntry> decode_country_entry(std::string_view bytes);
+
+}  // namespace citas::workers

@@ -1,0 +1,49 @@
+#include "workers/driver.h"
+
+#include <chrono>
+#include <utility>
+
+#include "events/base/thread_name.h"
+
+namespace citas::workers {
+namespace {
+
+constexpr std::chrono::milliseconds kLongestSleep{50};
+
+}  // namespace
+
+WorkerThread::WorkerThread(std::string name, Wakeup& wakeup, std::vector<Piece*> pieces,
+                           std::function<void(std::string_view, const Error&)> on_fatal)
+    : name_(std::move(name)),
+      wakeup_(wakeup),
+      pieces_(std::move(pieces)),
+      on_fatal_(std::move(on_fatal)),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+WorkerThread::~WorkerThread() {
+  thread_.request_stop();
+  wakeup_.notify();
+}
+
+void WorkerThread::run(const std::stop_token& stop) {
+  name_this_thread(name_);
+  while (!stop.stop_requested()) {
+    bool worked = false;
+    if (!step_all(worked)) return;
+    if (!worked) wakeup_.wait_for(kLongestSleep);
+  }
+}
+
+bool WorkerThread::step_all(bool& worked) {
+  for (Piece* piece : pieces_) {
+    const auto stepped = piece->step();
+    if (!stepped) {
+      on_fatal_(piece->name(), stepped.error());
+      return false;
+    }
+    worked |= *stepped;
+  }
+  return true;
+}
+
+}  // namespace citas::workers

@@ -1,0 +1,39 @@
+// WorkerThread: the thin loop around pieces. The only place of the fan-out that waits.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "workers/piece.h"
+#include "workers/wakeup.h"
+
+namespace citas::workers {
+
+// Steps its pieces in turn until none has anything to do, then sleeps until the wakeup is notified,
+// or a short time has passed (which is for the clocks of the pieces: retries, scans).
+class WorkerThread {
+ public:
+  // Borrows wakeup and pieces, which are this thread's alone until it is destroyed. `on_fatal` is
+  // called on it when a piece fails for good; it should end the process.
+  WorkerThread(std::string name, Wakeup& wakeup, std::vector<Piece*> pieces,
+               std::function<void(std::string_view piece, const Error&)> on_fatal);
+  // Stops after the current step, and joins.
+  ~WorkerThread();
+  WorkerThread(const WorkerThread&) = delete;
+  WorkerThread& operator=(const WorkerThread&) = delete;
+
+ private:
+  void run(const std::stop_token& stop);
+  // False when a piece has failed for good.
+  bool step_all(bool& worked);
+
+  const std::string name_;
+  Wakeup& wakeup_;
+  const std::vector<Piece*> pieces_;
+  const std::function<void(std::string_view, const Error&)> on_fatal_;
+  std::jthread thread_;
+};
+
+}  // namespace citas::workers

@@ -1,0 +1,266 @@
+#include "workers/memory/memory_broker.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace citas::workers {
+namespace {
+
+std::pair<std::string_view, std::string_view> split_word(std::string_view subject) {
+  const std::size_t dot = subject.find('.');
+  if (dot == std::string_view::npos) return {subject, {}};
+  return {subject.substr(0, dot), subject.substr(dot + 1)};
+}
+
+auto no_such_stream(std::string_view stream) {
+  return failure(ErrorCode::kNotFound, "stream " + std::string(stream) + " does not exist");
+}
+
+auto no_such_consumer(std::string_view stream, std::string_view durable) {
+  return failure(ErrorCode::kNotFound, "consumer " + std::string(durable) + " of stream " +
+                                           std::string(stream) + " does not exist");
+}
+
+}  // namespace
+
+bool subject_matches(std::string_view filter, std::string_view subject) {
+  while (!filter.empty() && !subject.empty()) {
+    if (filter == ">") return true;
+    const auto [wanted, filter_rest] = split_word(filter);
+    const auto [word, subject_rest] = split_word(subject);
+    if (wanted != "*" && wanted != word) return false;
+    filter = filter_rest;
+    subject = subject_rest;
+  }
+  return filter.empty() && subject.empty();
+}
+
+void MemoryBroker::set_up(bool up) {
+  if (up && !up_) ++starts_;
+  up_ = up;
+}
+
+void MemoryBroker::wipe() {
+  streams_.clear();
+  ++starts_;
+}
+
+void MemoryBroker::roll_back(std::string_view stream, std::uint64_t last) {
+  Stream* found = find_stream(stream);
+  if (found == nullptr) return;
+  while (!found->messages.empty() && found->last() > last) found->messages.pop_back();
+  std::erase_if(found->seen, [&](const auto& entry) { return entry.second.sequence > last; });
+  ++starts_;
+}
+
+Status MemoryBroker::ensure_stream(const StreamSpec& spec) {
+  streams_[spec.name].spec = spec;
+  return {};
+}
+
+void MemoryBroker::delete_stream(std::string_view stream) {
+  const auto found = streams_.find(stream);
+  if (found != streams_.end()) streams_.erase(found);
+}
+
+Result<StreamInfo> MemoryBroker::stream_info(std::string_view stream) const {
+  const Stream* found = find_stream(stream);
+  if (found == nullptr) return no_such_stream(stream);
+  StreamInfo info{.last_sequence = found->last(), .messages = found->messages.size()};
+  info.first_sequence = info.last_sequence == 0 ? 0 : found->first;
+  for (const StoredMessage& message : found->messages) info.bytes += message.payload.size();
+  return info;
+}
+
+Result<StoredMessage> MemoryBroker::last_message(std::string_view stream) const {
+  const Stream* found = find_stream(stream);
+  if (found == nullptr) return no_such_stream(stream);
+  if (found->messages.empty()) {
+    return failure(ErrorCode::kNotFound, "stream " + std::string(stream) + " is empty");
+  }
+  return found->messages.back();
+}
+
+Result<std::uint64_t> MemoryBroker::next_sequence(std::string_view stream,
+                                                  std::string_view filter_subject,
+                                                  std::uint64_t from) const {
+  const Stream* found = find_stream(stream);
+  if (found == nullptr) return no_such_stream(stream);
+  for (std::uint64_t i = std::max(from, found->first); i <= found->last(); ++i) {
+    const std::string& subject = found->messages[i - found->first].subject;
+    if (subject_matches(filter_subject, subject)) return i;
+  }
+  return failure(ErrorCode::kNotFound, "no message from " + std::to_string(from) + " on");
+}
+
+Result<StoredMessage> MemoryBroker::message(std::string_view stream, std::uint64_t sequence) const {
+  const Stream* found = find_stream(stream);
+  if (found == nullptr) return no_such_stream(stream);
+  if (sequence < found->first || sequence > found->last()) {
+    return failure(ErrorCode::kNotFound, "no message " + std::to_string(sequence));
+  }
+  return found->messages[sequence - found->first];
+}
+
+Result<ConsumerInfo> MemoryBroker::ensure_consumer(const ConsumerSpec& spec) {
+  Stream* stream = find_stream(spec.stream);
+  if (stream == nullptr) return no_such_stream(spec.stream);
+  Consumer& consumer = stream->consumers[spec.durable];
+  const bool filter_changes =
+      !consumer.spec.durable.empty() && consumer.spec.filter_subject != spec.filter_subject;
+  if (filter_changes) {
+    return failure(ErrorCode::kFailedPrecondition,
+                   "consumer " + spec.durable + " exists with another filter: delete it first");
+  }
+  consumer.spec = spec;
+  return describe(*stream, consumer);
+}
+
+void MemoryBroker::delete_consumer(std::string_view stream, std::string_view durable) {
+  Stream* found = find_stream(stream);
+  if (found == nullptr) return;
+  const auto consumer = found->consumers.find(durable);
+  if (consumer != found->consumers.end()) found->consumers.erase(consumer);
+}
+
+Result<ConsumerInfo> MemoryBroker::consumer_info(std::string_view stream,
+                                                 std::string_view durable) const {
+  const Stream* found = find_stream(stream);
+  if (found == nullptr) return no_such_stream(stream);
+  const auto consumer = found->consumers.find(durable);
+  if (consumer == found->consumers.end()) return no_such_consumer(stream, durable);
+  return describe(*found, consumer->second);
+}
+
+ConsumerInfo MemoryBroker::describe(const Stream& stream, const Consumer& consumer) const {
+  ConsumerInfo info{.ack_floor_stream_sequence = consumer.next - 1,
+                    .delivered_stream_sequence = consumer.next - 1,
+                    .ack_pending = consumer.outstanding.size()};
+  if (!consumer.outstanding.empty()) {
+    info.ack_floor_stream_sequence = consumer.outstanding.begin()->first - 1;
+  }
+  for (std::uint64_t i = std::max(consumer.next, stream.first); i <= stream.last(); ++i) {
+    info.pending +=
+        subject_matches(consumer.spec.filter_subject, stream.messages[i - stream.first].subject);
+  }
+  return info;
+}
+
+Result<PublishAck> MemoryBroker::publish(const Publication& publication) {
+  Stream* stream = stream_of_subject(publication.subject);
+  if (stream == nullptr) {
+    return failure(ErrorCode::kUnavailable,
+                   "no stream takes subject " + std::string(publication.subject));
+  }
+  auto outcome = store(*stream, publication);
+  if (lose_acks_) return failure(ErrorCode::kUnknownOutcome, "the acknowledgement got lost");
+  return outcome;
+}
+
+Result<PublishAck> MemoryBroker::store(Stream& stream, const Publication& publication) {
+  const auto now = clock_.monotonic();
+  const std::string id(publication.message_id);
+  const auto seen = stream.seen.find(id);
+  if (seen != stream.seen.end() && seen->second.until > now) {
+    return PublishAck{.sequence = seen->second.sequence, .duplicate = true};
+  }
+  const auto expected = publication.expected_last_sequence;
+  if (expected && *expected != stream.last()) {
+    return failure(ErrorCode::kConflict, "stream " + stream.spec.name + " ends at " +
+                                             std::to_string(stream.last()) + ", not at " +
+                                             std::to_string(*expected));
+  }
+  const std::uint64_t sequence = stream.last() + 1;
+  Headers headers(publication.headers.begin(), publication.headers.end());
+  // As a nats-server keeps it.
+  if (!id.empty()) headers.push_back({"Nats-Msg-Id", id});
+  stream.messages.push_back({.subject = std::string(publication.subject),
+                             .headers = std::move(headers),
+                             .payload = std::string(publication.payload),
+                             .sequence = sequence});
+  if (!id.empty()) stream.seen[id] = {sequence, now + stream.spec.duplicate_window};
+  return PublishAck{.sequence = sequence};
+}
+
+void MemoryBroker::deliver(
+    std::string_view stream, std::string_view durable, std::size_t limit,
+    const std::function<void(const StoredMessage&, std::uint64_t deliveries)>& visit) {
+  Stream* found = find_stream(stream);
+  Consumer* consumer = find_consumer(stream, durable);
+  if (consumer == nullptr) return;
+  for (std::size_t i = 0; i < limit; ++i) {
+    const auto sequence = next_due(*found, *consumer);
+    if (!sequence) return;
+    Outstanding& outstanding = consumer->outstanding[*sequence];
+    outstanding.due = clock_.monotonic() + consumer->spec.ack_wait;
+    visit(found->messages[*sequence - found->first], ++outstanding.deliveries);
+  }
+}
+
+std::optional<std::uint64_t> MemoryBroker::next_due(const Stream& stream,
+                                                    Consumer& consumer) const {
+  const auto now = clock_.monotonic();
+  std::erase_if(consumer.outstanding, [&](const auto& entry) {
+    return entry.first < stream.first || entry.first > stream.last();
+  });
+  const auto due = std::ranges::find_if(consumer.outstanding,
+                                        [&](const auto& entry) { return entry.second.due <= now; });
+  if (due != consumer.outstanding.end()) return due->first;
+  if (consumer.outstanding.size() >= consumer.spec.max_ack_pending) return std::nullopt;
+  consumer.next = std::max(consumer.next, stream.first);
+  while (consumer.next <= stream.last()) {
+    const std::uint64_t sequence = consumer.next++;
+    const StoredMessage& message = stream.messages[sequence - stream.first];
+    if (subject_matches(consumer.spec.filter_subject, message.subject)) return sequence;
+  }
+  return std::nullopt;
+}
+
+void MemoryBroker::acknowledge(std::string_view stream, std::string_view durable,
+                               std::uint64_t sequence) {
+  Consumer* consumer = find_consumer(stream, durable);
+  if (consumer != nullptr) consumer->outstanding.erase(sequence);
+}
+
+void MemoryBroker::postpone(std::string_view stream, std::string_view durable,
+                            std::uint64_t sequence, std::chrono::milliseconds delay) {
+  Consumer* consumer = find_consumer(stream, durable);
+  if (consumer == nullptr) return;
+  const auto found = consumer->outstanding.find(sequence);
+  if (found != consumer->outstanding.end()) found->second.due = clock_.monotonic() + delay;
+}
+
+void MemoryBroker::extend(std::string_view stream, std::string_view durable,
+                          std::uint64_t sequence) {
+  Consumer* consumer = find_consumer(stream, durable);
+  if (consumer != nullptr) postpone(stream, durable, sequence, consumer->spec.ack_wait);
+}
+
+const MemoryBroker::Stream* MemoryBroker::find_stream(std::string_view name) const {
+  const auto found = streams_.find(name);
+  return found == streams_.end() ? nullptr : &found->second;
+}
+
+MemoryBroker::Stream* MemoryBroker::find_stream(std::string_view name) {
+  const auto found = streams_.find(name);
+  return found == streams_.end() ? nullptr : &found->second;
+}
+
+MemoryBroker::Stream* MemoryBroker::stream_of_subject(std::string_view subject) {
+  for (auto& [name, stream] : streams_) {
+    const bool takes = std::ranges::any_of(
+        stream.spec.subjects, [&](const auto& filter) { return subject_matches(filter, subject); });
+    if (takes) return &stream;
+  }
+  return nullptr;
+}
+
+MemoryBroker::Consumer* MemoryBroker::find_consumer(std::string_view stream,
+                                                    std::string_view durable) {
+  Stream* found = find_stream(stream);
+  if (found == nullptr) return nullptr;
+  const auto consumer = found->consumers.find(durable);
+  return consumer == found->consumers.end() ? nullptr : &consumer->second;
+}
+
+}  // namespace citas::workers

@@ -1,0 +1,228 @@
+#include "workers/nats/managed_server.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+// glibc 2.36 declares these functions without C linkage.
+extern "C" {
+#include <sys/pidfd.h>
+}
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "events/base/check.h"
+#include "workers/nats/nats_handles.h"
+#include "workers/nats/server_process.h"
+
+namespace citas::workers {
+namespace {
+
+using std::chrono::milliseconds;
+using Steady = std::chrono::steady_clock;
+
+constexpr milliseconds kFirstPause{100};
+constexpr milliseconds kLongestPause{5000};
+// A child that lived so long died of something new: the pause starts from the beginning.
+constexpr std::chrono::seconds kStableAfter{30};
+constexpr milliseconds kProbeTimeout{2000};
+constexpr milliseconds kProbePause{20};
+constexpr int kPortAttempts = 3;
+constexpr std::size_t kPasswordBytes = 24;
+
+// In a nats-server configuration, strings are quoted as in JSON.
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "\"";
+}
+
+std::string config_text(const ManagedServerOptions& options, std::uint16_t port,
+                        const std::string& user, const std::string& password) {
+  return fmt::format(
+      "# Written by citas at every start; changes are lost.\n"
+      "host: 127.0.0.1\n"
+      "port: {}\n"
+      "server_name: citas\n"
+      "max_payload: 1MB\n"
+      "log_file: {}\n"
+      "logfile_size_limit: 16MB\n"
+      "authorization {{ user: {}, password: {}, timeout: 2 }}\n"
+      "jetstream {{ store_dir: {}, max_memory_store: 64MB, max_file_store: {} }}\n",
+      port, quoted((options.directory / "nats-server.log").string()), quoted(user),
+      quoted(password), quoted((options.directory / "store").string()),
+      options.max_file_store_bytes);
+}
+
+struct Probe {
+  natsStatus connecting = NATS_OK;
+  bool jetstream = false;
+};
+
+Probe probe(const NatsOptions& target) {
+  natsOptions* options = nullptr;
+  natsOptions_Create(&options);
+  const NatsOptionsHandle owned(options);
+  natsOptions_SetURL(options, target.url.c_str());
+  natsOptions_SetTimeout(options, kProbeTimeout.count());
+  natsOptions_SetAllowReconnect(options, false);
+  if (!target.user.empty()) {
+    natsOptions_SetUserInfo(options, target.user.c_str(), target.password.c_str());
+  }
+  natsConnection* connection = nullptr;
+  Probe result{.connecting = natsConnection_Connect(&connection, options)};
+  const NatsConnection owned_connection(connection);
+  if (result.connecting != NATS_OK) return result;
+  jsOptions settings;
+  jsOptions_Init(&settings);
+  settings.Wait = kProbeTimeout.count();
+  jsCtx* jetstream = nullptr;
+  natsConnection_JetStream(&jetstream, connection, &settings);
+  const JetStream owned_jetstream(jetstream);
+  jsAccountInfo* account = nullptr;
+  result.jetstream = js_GetAccountInfo(&account, jetstream, nullptr, nullptr) == NATS_OK;
+  jsAccountInfo_Destroy(account);
+  return result;
+}
+
+Error missing(const std::string& program) {
+  return {ErrorCode::kFailedPrecondition,
+          "the program " + program +
+              " is not installed: apt-get install nats-server, or use --nats nats://HOST:PORT"};
+}
+
+// True when the descriptor became readable in time.
+bool wait_readable(int descriptor, milliseconds timeout) {
+  pollfd entry{.fd = descriptor, .events = POLLIN, .revents = 0};
+  return poll(&entry, 1, static_cast<int>(timeout.count())) > 0;
+}
+
+}  // namespace
+
+ManagedServer::ManagedServer(ManagedServerOptions options)
+    : options_(std::move(options)),
+      config_path_(options_.directory / "nats-server.conf"),
+      password_(random_hex(kPasswordBytes)),
+      stop_event_(eventfd(0, EFD_CLOEXEC)) {
+  CHECK(stop_event_ >= 0);
+}
+
+ManagedServer::~ManagedServer() {
+  supervisor_.request_stop();
+  if (supervisor_.joinable()) supervisor_.join();
+  close(stop_event_);
+}
+
+Result<std::unique_ptr<ManagedServer>> ManagedServer::start(const ManagedServerOptions& options) {
+  const auto program = find_program(options.program);
+  if (!program) return failure(missing(options.program));
+  ManagedServerOptions resolved = options;
+  std::error_code error;
+  resolved.directory = std::filesystem::absolute(options.directory, error);
+  std::filesystem::create_directories(resolved.directory, error);
+  if (!error) {
+    std::filesystem::permissions(resolved.directory, std::filesystem::perms::owner_all, error);
+  }
+  if (error) {
+    return failure(ErrorCode::kUnavailable,
+                   "creating " + resolved.directory.string() + ": " + error.message());
+  }
+  Status launched;
+  // Another process may take the port between our look and the server's bind.
+  for (int attempt = 0; attempt < kPortAttempts; ++attempt) {
+    std::unique_ptr<ManagedServer> server(new ManagedServer(resolved));
+    launched = server->launch(*program);
+    if (launched) return server;
+    if (launched.error().code != ErrorCode::kUnavailable) break;
+  }
+  return failure(std::move(launched.error()));
+}
+
+NatsOptions ManagedServer::connection() const {
+  NatsOptions options;
+  options.url = "nats://127.0.0.1:" + std::to_string(port_);
+  options.user = user_;
+  options.password = password_;
+  return options;
+}
+
+Status ManagedServer::launch(const std::string& program_path) {
+  program_path_ = program_path;
+  auto killed = kill_orphan(options_.directory / "nats-server.pid", config_path_);
+  if (!killed) return killed;
+  const auto port = pick_port();
+  if (!port) return failure(port.error());
+  port_ = *port;
+  auto written = write_private_file(config_path_, config_text(options_, port_, user_, password_));
+  if (!written) return written;
+  supervisor_ = std::jthread([this](const std::stop_token& stop) { supervise(stop); });
+  return wait_until_ready();
+}
+
+Status ManagedServer::wait_until_ready() {
+  const auto deadline = Steady::now() + options_.start_timeout;
+  while (!probe(connection()).jetstream) {
+    const bool hopeless = Steady::now() > deadline || restarts_.load() > 1;
+    if (hopeless) {
+      return failure(ErrorCode::kUnavailable,
+                     "nats-server does not come up: see " +
+                         (options_.directory / "nats-server.log").string() + " and " +
+                         (options_.directory / "nats-server.out").string());
+    }
+    std::this_thread::sleep_for(kProbePause);
+  }
+  NatsOptions anonymous = connection();
+  anonymous.user.clear();
+  if (probe(anonymous).connecting == NATS_CONNECTION_AUTH_FAILED) return {};
+  return failure(ErrorCode::kFailedPrecondition,
+                 "nats-server lets anonymous clients in: check its version, expected is 2.9");
+}
+
+void ManagedServer::supervise(const std::stop_token& stop) {
+  const std::stop_callback wake(stop, [this] { eventfd_write(stop_event_, 1); });
+  milliseconds pause = kFirstPause;
+  while (!stop.stop_requested()) {
+    const auto started = Steady::now();
+    run_once(stop);
+    if (stop.stop_requested()) return;
+    if (Steady::now() - started > kStableAfter) pause = kFirstPause;
+    wait_readable(stop_event_, pause);
+    pause = std::min(pause * 2, kLongestPause);
+    ++restarts_;
+  }
+}
+
+void ManagedServer::run_once(const std::stop_token& stop) {
+  const auto child =
+      spawn_server(program_path_, config_path_, options_.directory / "nats-server.out");
+  if (!child) return;
+  // Without the file an orphan would only be found by the kernel, which is the rule anyway.
+  static_cast<void>(write_pid_file(options_.directory / "nats-server.pid", *child));
+  const int pidfd = pidfd_open(*child, 0);
+  CHECK(pidfd >= 0);
+  pid_ = *child;
+  std::array<pollfd, 2> entries{pollfd{.fd = pidfd, .events = POLLIN, .revents = 0},
+                                pollfd{.fd = stop_event_, .events = POLLIN, .revents = 0}};
+  while (poll(entries.data(), entries.size(), -1) < 0 && errno == EINTR) {
+  }
+  if (stop.stop_requested()) terminate(pidfd);
+  waitpid(*child, nullptr, 0);
+  pid_ = 0;
+  close(pidfd);
+}
+
+void ManagedServer::terminate(int pidfd) {
+  pidfd_send_signal(pidfd, SIGTERM, nullptr, 0);
+  if (!wait_readable(pidfd, options_.stop_timeout)) pidfd_send_signal(pidfd, SIGKILL, nullptr, 0);
+}
+
+}  // namespace citas::workers

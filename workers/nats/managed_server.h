@@ -1,0 +1,76 @@
+// ManagedServer: a private nats-server of ours, on loopback, as a child process.
+//
+// Its folder holds the JetStream store, the configuration (mode 0600, with credentials that are
+// generated at every start), the log and the pid file; the whole folder may be deleted while
+// nothing runs. The child has a process group of its own and is killed by the kernel when the
+// thread that forked it ends (PR_SET_PDEATHSIG), which is why one thread of this object forks and
+// watches it. A child that dies is started again on the same port, after a pause that doubles up to
+// 5 s.
+//
+// Thread-safe.
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "events/base/result.h"
+#include "workers/nats/nats_options.h"
+
+namespace citas::workers {
+
+struct ManagedServerOptions {
+  std::filesystem::path directory;      // created if missing
+  std::string program = "nats-server";  // looked up in PATH
+  std::uint64_t max_file_store_bytes = std::uint64_t{16} << 30;
+  std::chrono::milliseconds start_timeout{std::chrono::seconds{20}};
+  // After SIGTERM, before SIGKILL.
+  std::chrono::milliseconds stop_timeout{std::chrono::seconds{5}};
+};
+
+class ManagedServer {
+ public:
+  // Kills what an earlier crash left running, starts the server and waits until JetStream answers
+  // and an anonymous connection was seen to be refused. FailedPrecondition: the program is not
+  // installed, or is not secured; Unavailable: it does not come up (the message says where its log
+  // is).
+  static Result<std::unique_ptr<ManagedServer>> start(const ManagedServerOptions& options);
+  // Stops the server and waits for its end.
+  ~ManagedServer();
+  ManagedServer(const ManagedServer&) = delete;
+  ManagedServer& operator=(const ManagedServer&) = delete;
+
+  // How to connect to it; valid across restarts of the child.
+  NatsOptions connection() const;
+  // 0 while it is down.
+  pid_t pid() const { return pid_.load(); }
+  // How often it had to be started again.
+  std::uint64_t restarts() const { return restarts_.load(); }
+
+ private:
+  explicit ManagedServer(ManagedServerOptions options);
+  Status launch(const std::string& program_path);
+  Status wait_until_ready();
+  void supervise(const std::stop_token& stop);
+  void run_once(const std::stop_token& stop);
+  void terminate(int pidfd);
+
+  const ManagedServerOptions options_;
+  std::string program_path_;
+  std::filesystem::path config_path_;
+  std::string user_ = "citas";
+  std::string password_;
+  std::uint16_t port_ = 0;
+  std::atomic<pid_t> pid_{0};
+  std::atomic<std::uint64_t> restarts_{0};
+  int stop_event_ = -1;  // an eventfd, readable once a stop is requested
+  std::jthread supervisor_;
+};
+
+}  // namespace citas::workers

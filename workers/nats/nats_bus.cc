@@ -1,0 +1,296 @@
+#include "workers/nats/nats_bus.h"
+
+#include <utility>
+
+#include "workers/nats/nats_publisher.h"
+#include "workers/nats/nats_source.h"
+
+namespace citas::workers {
+namespace {
+
+using SharedState = std::shared_ptr<ConnectionState>;
+
+constexpr std::chrono::seconds kWriteDeadline{5};
+constexpr std::chrono::seconds kPingInterval{10};
+
+ConnectionState& state_of(void* closure) { return **static_cast<SharedState*>(closure); }
+
+void on_established(natsConnection*, void* closure) { state_of(closure).established(); }
+
+void on_lost(natsConnection* connection, void* closure) {
+  const char* error = nullptr;
+  natsConnection_GetLastError(connection, &error);
+  const bool known = error != nullptr && *error != '\0';
+  state_of(closure).lost(known ? error : "the server closed the connection");
+}
+
+// The last callback of a connection: gives the shared state back.
+void on_closed(natsConnection* connection, void* closure) {
+  on_lost(connection, closure);
+  delete static_cast<SharedState*>(closure);
+}
+
+// nats.c reports here what its callers are told anyway; without a handler it prints to stderr.
+void on_error(natsConnection*, natsSubscription*, natsStatus, void*) {}
+
+// Applies setters until one fails.
+class OptionsBuilder {
+ public:
+  template <typename Setter, typename... Arguments>
+  OptionsBuilder& set(Setter setter, Arguments... arguments) {
+    if (status_ == NATS_OK) status_ = setter(options_.get(), arguments...);
+    return *this;
+  }
+  OptionsBuilder() {
+    natsOptions* options = nullptr;
+    status_ = natsOptions_Create(&options);
+    options_.reset(options);
+  }
+  natsStatus status() const { return status_; }
+  natsOptions* get() const { return options_.get(); }
+
+ private:
+  NatsOptionsHandle options_;
+  natsStatus status_ = NATS_OK;
+};
+
+OptionsBuilder build_options(const NatsOptions& options, SharedState* closure) {
+  OptionsBuilder builder;
+  builder.set(natsOptions_SetURL, options.url.c_str())
+      .set(natsOptions_SetName, options.name.c_str())
+      .set(natsOptions_SetTimeout, options.connect_timeout.count())
+      .set(natsOptions_SetMaxReconnect, -1)
+      .set(natsOptions_SetReconnectWait, options.reconnect_wait.count())
+      .set(natsOptions_SetReconnectJitter, options.reconnect_wait.count() / 4,
+           options.reconnect_wait.count() / 4)
+      .set(natsOptions_SetPingInterval, std::chrono::milliseconds(kPingInterval).count())
+      .set(natsOptions_SetWriteDeadline, std::chrono::milliseconds(kWriteDeadline).count())
+      .set(natsOptions_SetFailRequestsOnDisconnect, true)
+      .set(natsOptions_UseGlobalMessageDelivery, true)
+      .set(natsOptions_SetErrorHandler, &on_error, nullptr)
+      .set(natsOptions_SetDisconnectedCB, &on_lost, closure)
+      .set(natsOptions_SetReconnectedCB, &on_established, closure)
+      .set(natsOptions_SetClosedCB, &on_closed, closure)
+      .set(natsOptions_SetRetryOnFailedConnect, true, &on_established, closure);
+  if (!options.user.empty()) {
+    builder.set(natsOptions_SetUserInfo, options.user.c_str(), options.password.c_str());
+  }
+  return builder;
+}
+
+std::int64_t nanoseconds(std::chrono::milliseconds duration) {
+  return std::chrono::nanoseconds(duration).count();
+}
+
+ConsumerInfo convert(const jsConsumerInfo& info) {
+  return {.ack_floor_stream_sequence = info.AckFloor.Stream,
+          .delivered_stream_sequence = info.Delivered.Stream,
+          .ack_pending = static_cast<std::uint64_t>(info.NumAckPending),
+          .pending = info.NumPending};
+}
+
+StoredMessage convert(natsMsg* message) {
+  StoredMessage stored{.subject = natsMsg_GetSubject(message),
+                       .headers = {},
+                       .payload = {natsMsg_GetData(message),
+                                   static_cast<std::size_t>(natsMsg_GetDataLength(message))},
+                       .sequence = natsMsg_GetSequence(message)};
+  const char** names = nullptr;
+  int count = 0;
+  if (natsMsgHeader_Keys(message, &names, &count) != NATS_OK) return stored;
+  for (int i = 0; i < count; ++i) {
+    const char* value = nullptr;
+    if (natsMsgHeader_Get(message, names[i], &value) == NATS_OK) {
+      stored.headers.push_back({names[i], value});
+    }
+  }
+  free(static_cast<void*>(names));
+  return stored;
+}
+
+}  // namespace
+
+NatsBus::NatsBus(Wakeup& wakeup)
+    : wakeup_(wakeup), state_(std::make_shared<ConnectionState>(wakeup)) {}
+
+Result<std::unique_ptr<NatsBus>> NatsBus::open(const NatsOptions& options, Wakeup& wakeup) {
+  std::unique_ptr<NatsBus> bus(new NatsBus(wakeup));
+  if (auto connected = bus->connect(options); !connected) {
+    return failure(std::move(connected.error()));
+  }
+  jsOptions settings;
+  jsOptions_Init(&settings);
+  settings.Wait = options.request_timeout.count();
+  jsCtx* jetstream = nullptr;
+  const natsStatus status = natsConnection_JetStream(&jetstream, bus->connection_.get(), &settings);
+  if (status != NATS_OK) return failure(nats_error("using JetStream", status));
+  bus->jetstream_.reset(jetstream);
+  return bus;
+}
+
+Status NatsBus::connect(const NatsOptions& options) {
+  auto closure = std::make_unique<SharedState>(state_);
+  const OptionsBuilder builder = build_options(options, closure.get());
+  if (builder.status() != NATS_OK) {
+    return failure(nats_error("the options for " + options.url, builder.status()));
+  }
+  natsConnection* connection = nullptr;
+  const natsStatus status = natsConnection_Connect(&connection, builder.get());
+  if (status != NATS_OK && status != NATS_NOT_YET_CONNECTED) {
+    return failure(nats_error("connecting to " + options.url, status));
+  }
+  connection_.reset(connection);
+  closure.release();  // on_closed() gives it back
+  if (status == NATS_OK) state_->established();
+  return {};
+}
+
+NatsBus::~NatsBus() {
+  state_->detach();
+  if (connection_ != nullptr) natsConnection_Close(connection_.get());
+}
+
+Status NatsBus::require_connected() const {
+  if (connected()) return {};
+  return failure(ErrorCode::kUnavailable, "the bus is " + connection());
+}
+
+Status NatsBus::ensure_stream(const StreamSpec& spec) {
+  if (auto ready = require_connected(); !ready) return ready;
+  std::vector<const char*> subjects;
+  for (const std::string& subject : spec.subjects) subjects.push_back(subject.c_str());
+  jsStreamConfig config;
+  jsStreamConfig_Init(&config);
+  config.Name = spec.name.c_str();
+  config.Subjects = subjects.data();
+  config.SubjectsLen = static_cast<int>(subjects.size());
+  config.Storage = js_FileStorage;
+  config.Retention = js_LimitsPolicy;
+  config.Duplicates = nanoseconds(spec.duplicate_window);
+  config.MaxAge = nanoseconds(spec.max_age);
+  config.AllowDirect = true;  // for next_sequence()
+  if (spec.max_bytes != 0) config.MaxBytes = static_cast<std::int64_t>(spec.max_bytes);
+  jsErrCode reason{};
+  natsStatus status = js_AddStream(nullptr, jetstream_.get(), &config, nullptr, &reason);
+  if (reason == JSStreamNameExistErr) {
+    reason = {};
+    status = js_UpdateStream(nullptr, jetstream_.get(), &config, nullptr, &reason);
+  }
+  if (status == NATS_OK) return {};
+  return failure(nats_error("creating stream " + spec.name, status, reason));
+}
+
+Status NatsBus::delete_stream(std::string_view stream) {
+  if (auto ready = require_connected(); !ready) return ready;
+  const std::string name(stream);
+  jsErrCode reason{};
+  const natsStatus status = js_DeleteStream(jetstream_.get(), name.c_str(), nullptr, &reason);
+  if (status == NATS_OK || reason == JSStreamNotFoundErr) return {};
+  return failure(nats_error("deleting stream " + name, status, reason));
+}
+
+Result<StreamInfo> NatsBus::stream_info(std::string_view stream) {
+  if (auto ready = require_connected(); !ready) return failure(std::move(ready.error()));
+  const std::string name(stream);
+  jsStreamInfo* info = nullptr;
+  jsErrCode reason{};
+  const natsStatus status =
+      js_GetStreamInfo(&info, jetstream_.get(), name.c_str(), nullptr, &reason);
+  const JetStreamInfo owned(info);
+  if (status != NATS_OK) return failure(nats_error("looking up stream " + name, status, reason));
+  return StreamInfo{.first_sequence = info->State.FirstSeq,
+                    .last_sequence = info->State.LastSeq,
+                    .messages = info->State.Msgs,
+                    .bytes = info->State.Bytes};
+}
+
+Result<StoredMessage> NatsBus::last_message(std::string_view stream) {
+  if (auto ready = require_connected(); !ready) return failure(std::move(ready.error()));
+  const std::string name(stream);
+  natsMsg* message = nullptr;
+  jsErrCode reason{};
+  const natsStatus status =
+      js_GetLastMsg(&message, jetstream_.get(), name.c_str(), ">", nullptr, &reason);
+  const NatsMsg owned(message);
+  if (status != NATS_OK) {
+    return failure(nats_error("reading the end of stream " + name, status, reason));
+  }
+  return convert(message);
+}
+
+Result<std::uint64_t> NatsBus::next_sequence(std::string_view stream,
+                                             std::string_view filter_subject, std::uint64_t from) {
+  if (auto ready = require_connected(); !ready) return failure(std::move(ready.error()));
+  const std::string name(stream);
+  const std::string filter(filter_subject);
+  jsDirectGetMsgOptions request;
+  jsDirectGetMsgOptions_Init(&request);
+  request.Sequence = from;
+  request.NextBySubject = filter.c_str();
+  natsMsg* message = nullptr;
+  const natsStatus status =
+      js_DirectGetMsg(&message, jetstream_.get(), name.c_str(), nullptr, &request);
+  const NatsMsg owned(message);
+  if (status != NATS_OK) return failure(nats_error("searching stream " + name, status));
+  return natsMsg_GetSequence(message);
+}
+
+Result<ConsumerInfo> NatsBus::ensure_consumer(const ConsumerSpec& spec) {
+  if (auto ready = require_connected(); !ready) return failure(std::move(ready.error()));
+  const std::string deliver_to = deliver_subject(spec.stream, spec.durable);
+  jsConsumerConfig config;
+  jsConsumerConfig_Init(&config);
+  config.Durable = spec.durable.c_str();
+  config.DeliverPolicy = js_DeliverAll;
+  config.AckPolicy = js_AckExplicit;
+  config.ReplayPolicy = js_ReplayInstant;
+  config.FilterSubject = spec.filter_subject.c_str();
+  config.AckWait = nanoseconds(spec.ack_wait);
+  config.MaxAckPending = spec.max_ack_pending;
+  config.DeliverSubject = deliver_to.c_str();
+  config.DeliverGroup = spec.deliver_group.c_str();
+  jsConsumerInfo* info = nullptr;
+  jsErrCode reason{};
+  const natsStatus status =
+      js_AddConsumer(&info, jetstream_.get(), spec.stream.c_str(), &config, nullptr, &reason);
+  const JetConsumerInfo owned(info);
+  if (status == NATS_OK) return convert(*info);
+  return failure(nats_error("creating consumer " + spec.durable + " of stream " + spec.stream,
+                            status, reason));
+}
+
+Status NatsBus::delete_consumer(std::string_view stream, std::string_view durable) {
+  if (auto ready = require_connected(); !ready) return ready;
+  const std::string stream_name(stream);
+  const std::string name(durable);
+  jsErrCode reason{};
+  const natsStatus status =
+      js_DeleteConsumer(jetstream_.get(), stream_name.c_str(), name.c_str(), nullptr, &reason);
+  const bool absent = reason == JSConsumerNotFoundErr || reason == JSStreamNotFoundErr;
+  if (status == NATS_OK || absent) return {};
+  return failure(nats_error("deleting consumer " + name, status, reason));
+}
+
+Result<ConsumerInfo> NatsBus::consumer_info(std::string_view stream, std::string_view durable) {
+  if (auto ready = require_connected(); !ready) return failure(std::move(ready.error()));
+  const std::string stream_name(stream);
+  const std::string name(durable);
+  jsConsumerInfo* info = nullptr;
+  jsErrCode reason{};
+  const natsStatus status = js_GetConsumerInfo(&info, jetstream_.get(), stream_name.c_str(),
+                                               name.c_str(), nullptr, &reason);
+  const JetConsumerInfo owned(info);
+  if (status == NATS_OK) return convert(*info);
+  return failure(nats_error("looking up consumer " + name, status, reason));
+}
+
+Result<std::unique_ptr<MessageSource>> NatsBus::open_source(const ConsumerSpec& spec,
+                                                            std::vector<std::string> header_names) {
+  return NatsSource::open(connection_.get(), *state_, spec, std::move(header_names), wakeup_);
+}
+
+Result<std::unique_ptr<Publisher>> NatsBus::open_publisher(const PublisherLimits& limits) {
+  return NatsPublisher::open(connection_.get(), *state_, limits, wakeup_);
+}
+
+}  // namespace citas::workers

@@ -1,0 +1,59 @@
+// NatsBus: the bus port on NATS JetStream, by nats.c.
+//
+// One connection, which nats.c keeps re-establishing for ever; one delivery thread of nats.c's own,
+// whose callbacks only move messages into bounded queues. Streams are file storage with limits
+// retention; consumers are push consumers with a deliver group and explicit acks (nats.c 3.4.1 can
+// write past its array in a batched fetch, so pull consumers are not used).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "workers/bus.h"
+#include "workers/nats/connection_state.h"
+#include "workers/nats/nats_handles.h"
+#include "workers/nats/nats_options.h"
+
+namespace citas::workers {
+
+class NatsBus final : public Bus {
+ public:
+  // Starts to connect; a bus that is down is not an error. Borrows the wakeup. InvalidArgument: the
+  // URL makes no sense.
+  static Result<std::unique_ptr<NatsBus>> open(const NatsOptions& options, Wakeup& wakeup);
+  ~NatsBus() override;
+  NatsBus(const NatsBus&) = delete;
+  NatsBus& operator=(const NatsBus&) = delete;
+
+  bool connected() const override { return state_->connected(); }
+  std::string connection() const override { return state_->describe(); }
+  std::uint64_t connection_count() const override { return state_->count(); }
+
+  Status ensure_stream(const StreamSpec& spec) override;
+  Status delete_stream(std::string_view stream) override;
+  Result<StreamInfo> stream_info(std::string_view stream) override;
+  Result<StoredMessage> last_message(std::string_view stream) override;
+  Result<std::uint64_t> next_sequence(std::string_view stream, std::string_view filter_subject,
+                                      std::uint64_t from) override;
+
+  Result<ConsumerInfo> ensure_consumer(const ConsumerSpec& spec) override;
+  Status delete_consumer(std::string_view stream, std::string_view durable) override;
+  Result<ConsumerInfo> consumer_info(std::string_view stream, std::string_view durable) override;
+
+  Result<std::unique_ptr<MessageSource>> open_source(
+      const ConsumerSpec& spec, std::vector<std::string> header_names) override;
+  Result<std::unique_ptr<Publisher>> open_publisher(const PublisherLimits& limits) override;
+
+ private:
+  explicit NatsBus(Wakeup& wakeup);
+  Status connect(const NatsOptions& options);
+  Status require_connected() const;
+
+  Wakeup& wakeup_;
+  std::shared_ptr<ConnectionState> state_;  // shared with nats.c until the connection is closed
+  NatsConnection connection_;
+  JetStream jetstream_;
+};
+
+}  // namespace citas::workers

@@ -1,0 +1,60 @@
+#include "workers/nats/nats_handles.h"
+
+namespace citas::workers {
+namespace {
+
+ErrorCode code_of(natsStatus status) {
+  switch (status) {
+    case NATS_TIMEOUT:
+    case NATS_NO_RESPONDERS:
+    case NATS_NOT_YET_CONNECTED:
+    case NATS_CONNECTION_CLOSED:
+    case NATS_CONNECTION_DISCONNECTED:
+    case NATS_STALE_CONNECTION:
+    case NATS_NO_SERVER:
+    case NATS_IO_ERROR:
+    case NATS_INSUFFICIENT_BUFFER:
+    case NATS_DRAINING:
+      return ErrorCode::kUnavailable;
+    case NATS_NOT_FOUND:
+      return ErrorCode::kNotFound;
+    case NATS_INVALID_ARG:
+    case NATS_INVALID_SUBJECT:
+    case NATS_MAX_PAYLOAD:
+      return ErrorCode::kInvalidArgument;
+    default:
+      return ErrorCode::kFailedPrecondition;
+  }
+}
+
+}  // namespace
+
+ErrorCode jetstream_error_code(int reason) {
+  switch (reason) {
+    case JSStreamWrongLastSequenceErr:
+      return ErrorCode::kConflict;
+    case JSStreamNotFoundErr:
+    case JSConsumerNotFoundErr:
+    case JSNoMessageFoundErr:
+      return ErrorCode::kNotFound;
+    case JSClusterNotAvailErr:
+    case JSInsufficientResourcesErr:
+    case JSAccountResourcesExceededErr:
+    case JSStorageResourcesExceededErr:
+    case JSMemoryResourcesExceededErr:
+    case JSStreamStoreFailedErr:
+    case JSNotEnabledErr:
+      return ErrorCode::kUnavailable;
+    default:
+      return ErrorCode::kFailedPrecondition;
+  }
+}
+
+Error nats_error(const std::string& what, natsStatus status, int reason) {
+  const ErrorCode code = reason == 0 ? code_of(status) : jetstream_error_code(reason);
+  std::string message = what + ": " + natsStatus_GetText(status);
+  if (reason != 0) message += " (JetStream error " + std::to_string(reason) + ")";
+  return {code, std::move(message)};
+}
+
+}  // namespace citas::workers

@@ -1,0 +1,150 @@
+#include "workers/nats/nats_publisher.h"
+
+#include <charconv>
+#include <utility>
+
+namespace citas::workers {
+namespace {
+
+constexpr char kMessageId[] = "Nats-Msg-Id";
+constexpr char kExpectedLastSequence[] = "Nats-Expected-Last-Sequence";
+
+natsStatus add_headers(natsMsg* message, const Publication& publication) {
+  natsStatus status = NATS_OK;
+  for (const Header& header : publication.headers) {
+    if (status != NATS_OK) return status;
+    status = natsMsgHeader_Set(message, header.name.c_str(), header.value.c_str());
+  }
+  if (status == NATS_OK && !publication.message_id.empty()) {
+    status = natsMsgHeader_Set(message, kMessageId, std::string(publication.message_id).c_str());
+  }
+  if (status == NATS_OK && publication.expected_last_sequence) {
+    const std::string expected = std::to_string(*publication.expected_last_sequence);
+    status = natsMsgHeader_Set(message, kExpectedLastSequence, expected.c_str());
+  }
+  return status;
+}
+
+Result<NatsMsg> build(const std::string& reply, const Publication& publication) {
+  natsMsg* message = nullptr;
+  const std::string subject(publication.subject);
+  natsStatus status =
+      natsMsg_Create(&message, subject.c_str(), reply.c_str(), publication.payload.data(),
+                     static_cast<int>(publication.payload.size()));
+  if (status != NATS_OK) return failure(nats_error("building a message to " + subject, status));
+  NatsMsg owned(message);
+  status = add_headers(message, publication);
+  if (status != NATS_OK) return failure(nats_error("building a message to " + subject, status));
+  return owned;
+}
+
+Result<PublishAck> refused(simdjson::ondemand::object error) {
+  std::int64_t reason = 0;
+  std::string_view description;
+  if (error["err_code"].get_int64().get(reason)) reason = 0;
+  if (error["description"].get_string().get(description)) description = "no description";
+  return failure(jetstream_error_code(static_cast<int>(reason)), std::string(description));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Publisher>> NatsPublisher::open(natsConnection* connection,
+                                                       const ConnectionState& state,
+                                                       const PublisherLimits& limits,
+                                                       Wakeup& wakeup) {
+  std::unique_ptr<NatsPublisher> publisher(new NatsPublisher(connection, state, limits));
+  natsInbox* unique = nullptr;
+  const natsStatus status = natsInbox_Create(&unique);
+  if (status != NATS_OK) return failure(nats_error("making an inbox", status));
+  publisher->inbox_prefix_ = std::string(unique) + ".";
+  natsInbox_Destroy(unique);
+  auto inbox =
+      NatsInbox::open(connection, publisher->inbox_prefix_ + "*", "", limits.window, wakeup);
+  if (!inbox) return failure(std::move(inbox.error()));
+  publisher->inbox_ = std::move(*inbox);
+  return publisher;
+}
+
+Status NatsPublisher::publish(std::uint64_t ticket, const Publication& publication) {
+  if (!state_.connected()) return failure(ErrorCode::kUnavailable, state_.describe());
+  if (free() == 0) return failure(ErrorCode::kUnavailable, "too many publications in flight");
+  const std::uint64_t token = first_token_ + in_flight_.size();
+  auto message = build(inbox_prefix_ + std::to_string(token), publication);
+  if (!message) return failure(std::move(message.error()));
+  const std::uint64_t connection = state_.count();
+  const natsStatus status = natsConnection_PublishMsg(connection_, message->get());
+  if (status != NATS_OK) return failure(nats_error("publishing", status));
+  in_flight_.push_back(
+      {ticket, connection, std::chrono::steady_clock::now() + limits_.ack_timeout, false});
+  return {};
+}
+
+void NatsPublisher::poll(std::vector<Completion>& out) {
+  complete_answered(out);
+  complete_lost(out);
+  while (!in_flight_.empty() && in_flight_.front().completed) {
+    in_flight_.pop_front();
+    ++first_token_;
+  }
+}
+
+void NatsPublisher::complete_answered(std::vector<Completion>& out) {
+  inbox_->take(answers_);
+  for (const NatsMsg& answer : answers_) {
+    InFlight* publication = answered_by(answer.get());
+    if (publication == nullptr || publication->completed) continue;
+    publication->completed = true;
+    out.push_back({publication->ticket, parse_answer(answer.get())});
+  }
+  answers_.clear();
+}
+
+void NatsPublisher::complete_lost(std::vector<Completion>& out) {
+  if (in_flight_.empty()) return;
+  const auto now = std::chrono::steady_clock::now();
+  const bool connected = state_.connected();
+  const std::uint64_t connection = state_.count();
+  for (InFlight& publication : in_flight_) {
+    const bool broken = !connected || publication.connection != connection;
+    // Deadlines and connections grow from front to back.
+    if (!broken && publication.deadline > now) return;
+    if (publication.completed) continue;
+    publication.completed = true;
+    out.push_back(
+        {publication.ticket, failure(ErrorCode::kUnknownOutcome,
+                                     broken ? "the connection broke before the acknowledgement"
+                                            : "no acknowledgement in time")});
+  }
+}
+
+NatsPublisher::InFlight* NatsPublisher::answered_by(natsMsg* message) {
+  const std::string_view subject = natsMsg_GetSubject(message);
+  if (!subject.starts_with(inbox_prefix_)) return nullptr;
+  std::uint64_t token = 0;
+  const char* end = subject.data() + subject.size();
+  const auto parsed = std::from_chars(subject.data() + inbox_prefix_.size(), end, token);
+  if (parsed.ec != std::errc{} || parsed.ptr != end) return nullptr;
+  const std::uint64_t index = token - first_token_;
+  return index < in_flight_.size() ? &in_flight_[index] : nullptr;
+}
+
+Result<PublishAck> NatsPublisher::parse_answer(natsMsg* message) {
+  if (natsMsg_IsNoResponders(message)) {
+    return failure(ErrorCode::kUnavailable, "no stream takes this subject now");
+  }
+  const auto length = static_cast<std::size_t>(natsMsg_GetDataLength(message));
+  padded_.assign(natsMsg_GetData(message), length);
+  padded_.resize(length + simdjson::SIMDJSON_PADDING);
+  simdjson::ondemand::document document;
+  simdjson::ondemand::object error;
+  PublishAck ack;
+  const bool parsed = !parser_.iterate(padded_.data(), length, padded_.size()).get(document);
+  if (parsed && !document["error"].get_object().get(error)) return refused(error);
+  if (!parsed || document["seq"].get_uint64().get(ack.sequence)) {
+    return failure(ErrorCode::kUnknownOutcome, "an acknowledgement that is none");
+  }
+  if (document["duplicate"].get_bool().get(ack.duplicate)) ack.duplicate = false;
+  return ack;
+}
+
+}  // namespace citas::workers

@@ -1,0 +1,62 @@
+// NatsPublisher: pipelined publishing with JetStream acknowledgements.
+//
+// It speaks the acknowledgement protocol itself (a reply subject for each publication, a PubAck in
+// JSON on it) instead of calling js_PublishAsync, which waits inside the call when its window is
+// full and never times out an ack by default. Source: NATS ADR-22, "JetStream Publish Retries".
+#pragma once
+
+#include <simdjson.h>
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "workers/bus.h"
+#include "workers/nats/connection_state.h"
+#include "workers/nats/nats_inbox.h"
+
+namespace citas::workers {
+
+class NatsPublisher final : public Publisher {
+ public:
+  // Borrows all but `limits`.
+  static Result<std::unique_ptr<Publisher>> open(natsConnection* connection,
+                                                 const ConnectionState& state,
+                                                 const PublisherLimits& limits, Wakeup& wakeup);
+
+  Status publish(std::uint64_t ticket, const Publication& publication) override;
+  void poll(std::vector<Completion>& out) override;
+  std::size_t free() const override { return limits_.window - in_flight_.size(); }
+
+ private:
+  using Time = std::chrono::steady_clock::time_point;
+  struct InFlight {
+    std::uint64_t ticket;
+    std::uint64_t connection;  // the connection_count() that it was sent on
+    Time deadline;
+    bool completed;
+  };
+
+  NatsPublisher(natsConnection* connection, const ConnectionState& state,
+                const PublisherLimits& limits)
+      : connection_(connection), state_(state), limits_(limits) {}
+  void complete_answered(std::vector<Completion>& out);
+  void complete_lost(std::vector<Completion>& out);
+  // The publication that a message answers; null for a late or foreign one.
+  InFlight* answered_by(natsMsg* message);
+  Result<PublishAck> parse_answer(natsMsg* message);
+
+  natsConnection* connection_;
+  const ConnectionState& state_;
+  PublisherLimits limits_;
+  std::string inbox_prefix_;  // replies come to <prefix><token>; tokens count up from 0
+  std::unique_ptr<NatsInbox> inbox_;
+  std::uint64_t first_token_ = 0;  // of in_flight_.front()
+  std::deque<InFlight> in_flight_;
+  std::vector<NatsMsg> answers_;
+  simdjson::ondemand::parser parser_;
+  std::string padded_;
+};
+
+}  // namespace citas::workers

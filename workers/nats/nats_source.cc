@@ -1,0 +1,116 @@
+#include "workers/nats/nats_source.h"
+
+#include <array>
+#include <charconv>
+#include <utility>
+
+namespace citas::workers {
+namespace {
+
+std::optional<std::uint64_t> parse_number(std::string_view text) {
+  std::uint64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, number);
+  if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
+  return number;
+}
+
+}  // namespace
+
+std::string deliver_subject(std::string_view stream, std::string_view durable) {
+  return "citas.deliver." + std::string(stream) + "." + std::string(durable);
+}
+
+// Nine words: $JS.ACK.<stream>.<consumer>.<deliveries>.<stream seq>.<consumer
+// seq>.<time>.<pending>; or eleven and more, with <domain>.<account> after ACK.
+std::optional<Delivery> parse_delivery(std::string_view reply) {
+  if (!reply.starts_with("$JS.ACK.")) return std::nullopt;
+  std::array<std::string_view, 12> words;
+  std::size_t count = 0;
+  while (!reply.empty() && count < words.size()) {
+    const std::size_t dot = reply.find('.');
+    words[count++] = reply.substr(0, dot);
+    reply = dot == std::string_view::npos ? std::string_view{} : reply.substr(dot + 1);
+  }
+  if (count != 9 && count < 11) return std::nullopt;
+  const std::size_t at = count == 9 ? 4 : 6;
+  const auto deliveries = parse_number(words[at]);
+  const auto sequence = parse_number(words[at + 1]);
+  if (!deliveries || !sequence) return std::nullopt;
+  return Delivery{*deliveries, *sequence};
+}
+
+Result<std::unique_ptr<MessageSource>> NatsSource::open(natsConnection* connection,
+                                                        const ConnectionState& state,
+                                                        const ConsumerSpec& spec,
+                                                        std::vector<std::string> header_names,
+                                                        Wakeup& wakeup) {
+  std::unique_ptr<NatsSource> source(new NatsSource(connection, state, std::move(header_names)));
+  // A consumer that was deleted and made again may send as much once more.
+  const std::size_t capacity = std::size_t{2} * spec.max_ack_pending;
+  auto inbox = NatsInbox::open(connection, deliver_subject(spec.stream, spec.durable),
+                               spec.deliver_group, capacity, wakeup);
+  if (!inbox) return failure(std::move(inbox.error()));
+  source->inbox_ = std::move(*inbox);
+  return source;
+}
+
+void NatsSource::poll(std::size_t limit, std::vector<Message>& out) {
+  if (waiting_.empty()) {
+    inbox_->take(taken_);
+    for (NatsMsg& message : taken_) waiting_.push_back(std::move(message));
+    taken_.clear();
+  }
+  for (std::size_t i = 0; i < limit && !waiting_.empty(); ++i) {
+    Message message = convert(waiting_.front().get());
+    waiting_.pop_front();
+    // Only the server publishes with such a reply; anything else on the subject is not for us.
+    if (message.stream_sequence != 0) out.push_back(std::move(message));
+  }
+}
+
+void NatsSource::discard() {
+  inbox_->take(taken_);
+  taken_.clear();
+  waiting_.clear();
+}
+
+Message NatsSource::convert(natsMsg* message) const {
+  const char* reply = natsMsg_GetReply(message);
+  const auto delivery = parse_delivery(reply == nullptr ? "" : reply);
+  if (!delivery) return {.subject = {}, .headers = {}, .payload = {}, .reply = {}};
+  Headers headers;
+  for (const std::string& name : header_names_) {
+    const char* value = nullptr;
+    if (natsMsgHeader_Get(message, name.c_str(), &value) == NATS_OK)
+      headers.push_back({name, value});
+  }
+  return {.subject = natsMsg_GetSubject(message),
+          .headers = std::move(headers),
+          .payload = {natsMsg_GetData(message),
+                      static_cast<std::size_t>(natsMsg_GetDataLength(message))},
+          .stream_sequence = delivery->stream_sequence,
+          .deliveries = delivery->deliveries,
+          .reply = reply};
+}
+
+Status NatsSource::answer(const Message& message, const std::string& what) {
+  if (!state_.connected()) return failure(ErrorCode::kUnavailable, state_.describe());
+  const natsStatus status =
+      natsConnection_PublishString(connection_, message.reply.c_str(), what.c_str());
+  if (status != NATS_OK) return failure(nats_error("acknowledging a message", status));
+  return {};
+}
+
+Status NatsSource::ack(const Message& message) { return answer(message, "+ACK"); }
+
+Status NatsSource::nak(const Message& message, std::chrono::milliseconds delay) {
+  const auto nanoseconds = std::chrono::nanoseconds(delay).count();
+  return answer(message, "-NAK {\"delay\": " + std::to_string(nanoseconds) + "}");
+}
+
+Status NatsSource::term(const Message& message) { return answer(message, "+TERM"); }
+
+Status NatsSource::in_progress(const Message& message) { return answer(message, "+WPI"); }
+
+}  // namespace citas::workers

@@ -1,0 +1,61 @@
+// NatsSource: the receiving end of a JetStream push consumer with a deliver group.
+//
+// A plain queue subscription to the consumer's fixed deliver subject: it survives reconnects, and
+// the consumer behind it can be deleted and made again without touching it. Acknowledging is
+// publishing to the message's reply subject. Sources: NATS ADR-15, "JetStream Subscribe Workflow";
+// nats.docs, "JetStream wire API", acknowledging messages.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "workers/bus.h"
+#include "workers/nats/connection_state.h"
+#include "workers/nats/nats_inbox.h"
+
+namespace citas::workers {
+
+// Where a consumer's messages are sent to.
+std::string deliver_subject(std::string_view stream, std::string_view durable);
+
+class NatsSource final : public MessageSource {
+ public:
+  // Borrows the connection, its state and the wakeup.
+  static Result<std::unique_ptr<MessageSource>> open(natsConnection* connection,
+                                                     const ConnectionState& state,
+                                                     const ConsumerSpec& spec,
+                                                     std::vector<std::string> header_names,
+                                                     Wakeup& wakeup);
+
+  void poll(std::size_t limit, std::vector<Message>& out) override;
+  void discard() override;
+  Status ack(const Message& message) override;
+  Status nak(const Message& message, std::chrono::milliseconds delay) override;
+  Status term(const Message& message) override;
+  Status in_progress(const Message& message) override;
+
+ private:
+  NatsSource(natsConnection* connection, const ConnectionState& state,
+             std::vector<std::string> header_names)
+      : connection_(connection), state_(state), header_names_(std::move(header_names)) {}
+  Status answer(const Message& message, const std::string& what);
+  Message convert(natsMsg* message) const;
+
+  natsConnection* connection_;
+  const ConnectionState& state_;
+  std::vector<std::string> header_names_;
+  std::unique_ptr<NatsInbox> inbox_;
+  std::vector<NatsMsg> taken_;
+  std::deque<NatsMsg> waiting_;
+};
+
+// What the reply subject of a delivered message tells. nullopt: not a JetStream delivery.
+struct Delivery {
+  std::uint64_t deliveries = 0;
+  std::uint64_t stream_sequence = 0;
+};
+std::optional<Delivery> parse_delivery(std::string_view reply);
+
+}  // namespace citas::workers

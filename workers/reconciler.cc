@@ -1,0 +1,121 @@
+#include "workers/reconciler.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "workers/topology.h"
+
+namespace citas::workers {
+
+std::uint32_t due_attempt(std::chrono::milliseconds age, const ReconcilerOptions& options) {
+  auto due = options.pending_after;
+  auto pause = options.pending_after;
+  std::uint32_t attempt = 0;
+  while (age >= due && pause < options.longest_pause) {
+    ++attempt;
+    due += pause;
+    pause *= 2;
+  }
+  if (age < due) return attempt;
+  return attempt + static_cast<std::uint32_t>((age - due) / options.longest_pause) + 1;
+}
+
+Result<std::unique_ptr<Reconciler>> Reconciler::open(const EventLog& log,
+                                                     const PendingAppointments& pending, Bus& bus,
+                                                     const Clock& clock,
+                                                     const ReconcilerOptions& options) {
+  auto publisher = bus.open_publisher({.window = options.max_per_scan});
+  if (!publisher) return failure(std::move(publisher.error()));
+  return std::unique_ptr<Reconciler>(
+      new Reconciler(log, pending, bus, clock, options, std::move(*publisher)));
+}
+
+Result<bool> Reconciler::step() {
+  const bool settled = settle();
+  if (!bus_.connected() || clock_.monotonic() < next_scan_) return settled;
+  auto scanned = scan_page();
+  return scanned ? Result<bool>(*scanned || settled) : scanned;
+}
+
+// What was not taken is sent again by the next scan.
+bool Reconciler::settle() {
+  completions_.clear();
+  publisher_->poll(completions_);
+  for (const Completion& completion : completions_) {
+    if (completion.outcome) {
+      redelivered_.add(completion.outcome->duplicate ? 0 : 1);
+    } else {
+      sent_.erase(completion.ticket);
+    }
+  }
+  return !completions_.empty();
+}
+
+Result<bool> Reconciler::scan_page() {
+  const Timestamp before = clock_.now() - options_.pending_after;
+  const auto page = pending_.requested_before(before, cursor_, options_.page);
+  if (!page) {
+    finish_scan(/*complete=*/false);
+    return false;
+  }
+  for (const PendingRequest& request : *page) {
+    if (sent_in_scan_ >= options_.max_per_scan || publisher_->free() == 0) {
+      finish_scan(/*complete=*/false);
+      return true;
+    }
+    if (auto considered = consider(request); !considered) return failure(considered.error());
+    cursor_ = request;
+  }
+  if (page->size() < options_.page) finish_scan(/*complete=*/true);
+  return !page->empty();
+}
+
+// A scan that was cut short goes on from where it was, after the pause.
+void Reconciler::finish_scan(bool complete) {
+  next_scan_ = clock_.monotonic() + options_.scan_interval;
+  sent_in_scan_ = 0;
+  if (!complete) return;
+  cursor_.reset();
+  std::erase_if(sent_, [&](const auto& entry) { return entry.second.scan != scan_; });
+  ++scan_;
+}
+
+Status Reconciler::consider(const PendingRequest& request) {
+  const auto age = clock_.now() - request.requested_at;
+  const std::uint32_t attempt = due_attempt(age, options_);
+  const auto known = sent_.find(request.position.value());
+  if (known != sent_.end()) {
+    known->second.scan = scan_;
+    if (known->second.attempt >= attempt) return {};
+  }
+  return attempt == 0 ? Status{} : send(request, attempt);
+}
+
+Status Reconciler::send(const PendingRequest& request, std::uint32_t attempt) {
+  const auto record = read_one(log_, request.position);
+  // A read model of another moment may know what this log does not (yet).
+  if (!record && record.error().code == ErrorCode::kNotFound) return {};
+  if (!record) return failure(record.error());
+  const auto message = reader_.read(record->position, record->hash, record->bytes);
+  if (!message) return failure(message.error());
+  const std::string subject = redeliver_subject(request.country);
+  const std::string id = message->id + "/" + std::to_string(attempt);
+  const Status accepted =
+      publisher_->publish(request.position.value(), {.subject = subject,
+                                                     .message_id = id,
+                                                     .headers = message->headers,
+                                                     .payload = record->bytes,
+                                                     .expected_last_sequence = {}});
+  if (accepted) remember(request.position, attempt);
+  return {};
+}
+
+void Reconciler::remember(Position position, std::uint32_t attempt) {
+  ++sent_in_scan_;
+  // Forgetting one means sending it once more than needed, and the bus drops most of those.
+  const bool full = sent_.size() >= options_.max_remembered;
+  if (full && !sent_.contains(position.value())) sent_.erase(sent_.begin());
+  sent_[position.value()] = {attempt, scan_};
+}
+
+}  // namespace citas::workers

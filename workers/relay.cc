@@ -1,0 +1,162 @@
+#include "workers/relay.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "events/base/hex.h"
+#include "workers/topology.h"
+
+namespace citas::workers {
+namespace {
+
+// After a failure, so that a bus in trouble is not asked in a tight loop.
+constexpr std::chrono::milliseconds kLookInterval{200};
+constexpr std::chrono::milliseconds kLagInterval{100};
+
+std::optional<Position> position_of(const StoredMessage& message) {
+  const auto header = find_header(message.headers, kPositionHeader);
+  return header ? parse_position(*header) : std::nullopt;
+}
+
+bool is_gapless(const StreamInfo& info) {
+  return info.first_sequence == 1 && info.messages == info.last_sequence;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Relay>> Relay::open(const EventLog& log, Bus& bus, const Clock& clock,
+                                           const RelayOptions& options) {
+  auto publisher = bus.open_publisher({.window = options.window});
+  if (!publisher) return failure(std::move(publisher.error()));
+  return std::unique_ptr<Relay>(new Relay(log, bus, clock, options, std::move(*publisher)));
+}
+
+Result<bool> Relay::step() {
+  const bool settled = settle();
+  note_lag();
+  if (reconciled_ && connection_ != bus_.connection_count()) look_again();
+  if (!bus_.connected()) return settled;
+  if (reconciled_) {
+    auto published = publish_more();
+    return published ? Result<bool>(*published || settled) : published;
+  }
+  // What is still in flight could change the stream under our eyes.
+  if (in_flight_ > 0 || clock_.monotonic() < next_look_) return settled;
+  return reconcile();
+}
+
+Result<bool> Relay::reconcile() {
+  next_look_ = clock_.monotonic() + kLookInterval;
+  const std::uint64_t connection = bus_.connection_count();
+  const auto end = bring_in_line();
+  if (!end && end.error().code == ErrorCode::kCorruption) return failure(end.error());
+  trouble_.set(end ? std::string() : end.error().message);
+  if (!end) return false;
+  sent_ = *end;
+  acknowledged_.set(sent_.value());
+  connection_ = connection;
+  reconciled_ = true;
+  return true;
+}
+
+Result<Position> Relay::bring_in_line() {
+  if (auto ensured = ensure_streams(bus_); !ensured) return failure(std::move(ensured.error()));
+  const auto end = verified_end();
+  if (!end) return failure(end.error());
+  if (*end) return **end;
+  rebuilds_.add();
+  if (auto deleted = delete_streams(bus_); !deleted) return failure(std::move(deleted.error()));
+  if (auto ensured = ensure_streams(bus_); !ensured) return failure(std::move(ensured.error()));
+  return Position{0};
+}
+
+Result<std::optional<Position>> Relay::verified_end() {
+  const auto info = bus_.stream_info(kEventsStream);
+  if (!info) return failure(info.error());
+  if (info->last_sequence == 0) return Position{0};
+  if (!is_gapless(*info)) return std::nullopt;
+  const auto last = bus_.last_message(kEventsStream);
+  if (!last) return failure(last.error());
+  const auto position = position_of(*last);
+  const bool fits = position && position->value() == last->sequence &&
+                    position->value() == info->last_sequence && *position <= log_.committed();
+  if (!fits) return std::nullopt;
+  // The hash of a chain covers the identity of its log and everything before.
+  const auto record = read_one(log_, *position);
+  if (!record) return failure(record.error());
+  if (find_header(last->headers, kHashHeader) != to_hex(record->hash)) return std::nullopt;
+  return position;
+}
+
+Result<bool> Relay::publish_more() {
+  const std::size_t limit = std::min(options_.max_batch, publisher_->free());
+  if (limit == 0 || sent_ >= log_.committed()) return false;
+  Result<bool> published = false;
+  const Status read = log_.read(sent_, limit, [&](const RecordView& record) {
+    published = publish(record);
+    return published && *published;
+  });
+  if (!read) return failure(read.error());
+  if (!published) return published;
+  if (!*published) look_again();
+  return true;
+}
+
+Result<bool> Relay::publish(const RecordView& record) {
+  const auto message = reader_.read(record.position, record.hash, record.bytes);
+  if (!message) return failure(message.error());
+  const Status accepted = publisher_->publish(
+      record.position.value(), {.subject = message->subject,
+                                .message_id = message->id,
+                                .headers = message->headers,
+                                .payload = record.bytes,
+                                .expected_last_sequence = record.position.value() - 1});
+  if (!accepted) return false;
+  sent_ = record.position;
+  ++in_flight_;
+  return true;
+}
+
+bool Relay::settle() {
+  completions_.clear();
+  publisher_->poll(completions_);
+  for (const Completion& completion : completions_) {
+    --in_flight_;
+    const bool stored = completion.outcome && completion.outcome->sequence == completion.ticket;
+    if (!stored) look_again();
+    const bool advances = stored && completion.ticket == acknowledged_.value() + 1;
+    if (advances && reconciled_) acknowledged_.set(completion.ticket);
+  }
+  return !completions_.empty();
+}
+
+void Relay::look_again() { reconciled_ = false; }
+
+void Relay::note_lag() {
+  if (clock_.monotonic() < next_lag_look_) return;
+  next_lag_look_ = clock_.monotonic() + kLagInterval;
+  const Position acknowledged{acknowledged_.value()};
+  std::int64_t oldest = 0;
+  if (acknowledged < log_.committed()) {
+    // An unreadable log shows itself when it is published.
+    static_cast<void>(log_.read(acknowledged, 1, [&](const RecordView& record) {
+      oldest = record.running_maximum.time_since_epoch().count();
+      return false;
+    }));
+  }
+  oldest_waiting_ms_.set(static_cast<std::uint64_t>(oldest));
+}
+
+RelayStats Relay::stats() const {
+  RelayStats stats{.published = acknowledged_.value(), .rebuilds = rebuilds_.value()};
+  const std::uint64_t committed = log_.committed().value();
+  stats.lag_events = committed > stats.published ? committed - stats.published : 0;
+  const auto oldest = static_cast<std::int64_t>(oldest_waiting_ms_.value());
+  if (stats.lag_events > 0 && oldest > 0) {
+    const Timestamp since{std::chrono::milliseconds{oldest}};
+    stats.lag = std::max(std::chrono::milliseconds{0}, clock_.now() - since);
+  }
+  return stats;
+}
+
+}  // namespace citas::workers

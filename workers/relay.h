@@ -1,0 +1,88 @@
+// Relay: copies the log to the bus, in order, each event once.
+//
+// The only writer of CITAS_EVENTS; stream sequence = log position, kept by publishing with the
+// expected last sequence. It keeps no cursor: the stream's last message says how far it is, and its
+// hash whether it is a copy of this log. If it is not (another log, a lost or damaged part), all
+// streams and consumers are deleted and everything is published again from position 1. It looks
+// after every connect and every failure, since the bus behind a new connection may have lost
+// things.
+//
+// Thread-safety: step() on one thread; stats() on any.
+#pragma once
+
+#include <memory>
+
+#include "events/base/clock.h"
+#include "events/event_log.h"
+#include "workers/bus.h"
+#include "workers/counters.h"
+#include "workers/event_message.h"
+#include "workers/piece.h"
+
+namespace citas::workers {
+
+struct RelayOptions {
+  std::size_t window = 2'048;   // events in flight
+  std::size_t max_batch = 512;  // events read and published in one step
+};
+
+struct RelayStats {
+  std::uint64_t published = 0;       // position up to which the bus has acknowledged
+  std::uint64_t lag_events = 0;      // committed, not acknowledged by the bus
+  std::chrono::milliseconds lag{0};  // age of the oldest of those
+  std::uint64_t rebuilds = 0;        // how often the streams did not match and were made again
+};
+
+class Relay final : public Piece {
+ public:
+  // Borrows all three.
+  static Result<std::unique_ptr<Relay>> open(const EventLog& log, Bus& bus, const Clock& clock,
+                                             const RelayOptions& options);
+
+  std::string_view name() const override { return "relay"; }
+  // Error: Corruption, the log cannot be read.
+  Result<bool> step() override;
+  RelayStats stats() const;
+  // Why the streams cannot be brought in line with the log; empty when they can.
+  std::string trouble() const { return trouble_.text(); }
+
+ private:
+  Relay(const EventLog& log, Bus& bus, const Clock& clock, const RelayOptions& options,
+        std::unique_ptr<Publisher> publisher)
+      : log_(log), bus_(bus), clock_(clock), options_(options), publisher_(std::move(publisher)) {}
+
+  // Finds out where the stream ends, and makes it fit the log. False: not possible now.
+  Result<bool> reconcile();
+  // The position that the streams are in line with the log up to, if need be made so.
+  Result<Position> bring_in_line();
+  // The position that the stream holds a copy up to; nullopt: it is no copy of this log.
+  Result<std::optional<Position>> verified_end();
+  Result<bool> publish_more();
+  // False when the publication was refused.
+  Result<bool> publish(const RecordView& record);
+  bool settle();
+  void look_again();
+  void note_lag();
+
+  const EventLog& log_;
+  Bus& bus_;
+  const Clock& clock_;
+  const RelayOptions options_;
+  std::unique_ptr<Publisher> publisher_;
+  EventMessageReader reader_;
+
+  bool reconciled_ = false;
+  std::uint64_t connection_ = 0;  // connection_count() that was reconciled
+  Clock::Monotonic next_look_{};
+  Clock::Monotonic next_lag_look_{};
+  Position sent_;  // last position published
+  std::uint64_t in_flight_ = 0;
+  std::vector<Completion> completions_;
+
+  Counter acknowledged_;
+  Counter oldest_waiting_ms_;  // its time since 1970; 0 when nothing waits
+  Counter rebuilds_;
+  Trouble trouble_;
+};
+
+}  // namespace citas::workers

@@ -1,0 +1,189 @@
+#include "workers/rocksdb/rocksdb_country_store.h"
+
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace citas::workers {
+namespace {
+
+constexpr char kFormatKey[] = "f";
+constexpr char kMarkKey[] = "m";
+constexpr char kFormat[] = "\x01";
+constexpr std::size_t kWriteBufferBytes = std::size_t{16} << 20;
+constexpr int kBloomBitsPerKey = 10;
+
+template <typename Unsigned>
+std::string big_endian(Unsigned value) {
+  std::string out(sizeof value, '\0');
+  for (std::size_t i = sizeof value; i-- > 0; value >>= 8U) out[i] = static_cast<char>(value);
+  return out;
+}
+
+template <typename Unsigned>
+Unsigned from_big_endian(std::string_view bytes) {
+  Unsigned value = 0;
+  for (std::size_t i = 0; i < sizeof value; ++i) {
+    value = static_cast<Unsigned>((value << 8U) | static_cast<unsigned char>(bytes[i]));
+  }
+  return value;
+}
+
+std::string entry_key(AppointmentId appointment) {
+  const auto& bytes = appointment.value().bytes;
+  return std::string("a").append(bytes.begin(), bytes.end());
+}
+
+std::string tries_key(std::string_view message) { return std::string("t").append(message); }
+
+Error store_error(const std::filesystem::path& folder, const rocksdb::Status& status) {
+  const ErrorCode code = status.IsCorruption() ? ErrorCode::kCorruption : ErrorCode::kUnavailable;
+  return {code, "country store " + folder.string() + ": " + status.ToString()};
+}
+
+rocksdb::Options db_options() {
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.write_buffer_size = kWriteBufferBytes;
+  options.max_background_jobs = 2;
+  options.keep_log_file_num = 2;
+  rocksdb::BlockBasedTableOptions table;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+class Store final : public RocksDbCountryStore {
+ public:
+  explicit Store(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  Status open() {
+    std::error_code error;
+    std::filesystem::create_directories(folder_, error);
+    rocksdb::DB* db = nullptr;
+    const auto opened = rocksdb::DB::Open(db_options(), folder_.string(), &db);
+    db_.reset(db);
+    if (opened.IsIOError() && opened.ToString().find("lock") != std::string::npos) {
+      return failure(ErrorCode::kFailedPrecondition,
+                     "country store " + folder_.string() + " is held by another process");
+    }
+    if (!opened.ok()) return failure(store_error(folder_, opened));
+    return check_format();
+  }
+
+  CountryMark mark() const override { return mark_; }
+
+  Result<std::optional<CountryEntry>> find(AppointmentId appointment) const override {
+    auto value = get(entry_key(appointment));
+    if (!value) return failure(std::move(value.error()));
+    if (!*value) return std::optional<CountryEntry>{};
+    auto entry = decode_country_entry(**value);
+    if (!entry) return failure(std::move(entry.error()));
+    return std::optional(std::move(*entry));
+  }
+
+  Result<std::optional<std::uint32_t>> tries(std::string_view message) const override {
+    auto value = get(tries_key(message));
+    if (!value) return failure(std::move(value.error()));
+    if (!*value || (*value)->size() != sizeof(std::uint32_t)) return std::optional<std::uint32_t>{};
+    return std::optional(from_big_endian<std::uint32_t>(**value));
+  }
+
+  Status note_tries(std::span<const Tries> tries) override {
+    rocksdb::WriteBatch batch;
+    for (const Tries& noted : tries) batch.Put(tries_key(noted.message), big_endian(noted.count));
+    return write(batch, /*sync=*/false);
+  }
+
+  Status commit(const CountryChanges& changes) override {
+    rocksdb::WriteBatch batch;
+    for (const auto& [appointment, entry] : changes.entries) {
+      batch.Put(entry_key(appointment), encode(entry));
+    }
+    for (const std::string& message : changes.settled) batch.Delete(tries_key(message));
+    for (const Tries& failed : changes.failed) {
+      batch.Put(tries_key(failed.message), big_endian(failed.count));
+    }
+    CountryMark mark = mark_;
+    mark.processed = std::max(mark.processed, changes.processed);
+    put_mark(batch, mark);
+    auto written = write(batch, /*sync=*/true);
+    if (written) mark_ = std::move(mark);
+    return written;
+  }
+
+  Status reset(std::string_view log_source) override {
+    db_.reset();
+    const auto destroyed = rocksdb::DestroyDB(folder_.string(), db_options());
+    if (!destroyed.ok()) return failure(store_error(folder_, destroyed));
+    if (auto opened = open(); !opened) return opened;
+    mark_ = {.log_source = std::string(log_source)};
+    rocksdb::WriteBatch batch;
+    put_mark(batch, mark_);
+    return write(batch, /*sync=*/true);
+  }
+
+ private:
+  Status check_format() {
+    auto format = get(kFormatKey);
+    if (!format) return failure(std::move(format.error()));
+    if (!*format) {
+      rocksdb::WriteBatch batch;
+      batch.Put(kFormatKey, kFormat);
+      return write(batch, /*sync=*/true);
+    }
+    if (**format != kFormat) {
+      return failure(ErrorCode::kFailedPrecondition,
+                     "country store " + folder_.string() +
+                         " is of another format: delete the folder, it is filled again");
+    }
+    return read_mark();
+  }
+
+  Status read_mark() {
+    auto value = get(kMarkKey);
+    if (!value) return failure(std::move(value.error()));
+    if (!*value || (*value)->size() < sizeof(std::uint64_t)) return {};
+    mark_.processed = from_big_endian<std::uint64_t>(**value);
+    mark_.log_source = (*value)->substr(sizeof(std::uint64_t));
+    return {};
+  }
+
+  static void put_mark(rocksdb::WriteBatch& batch, const CountryMark& mark) {
+    batch.Put(kMarkKey, big_endian(mark.processed) + mark.log_source);
+  }
+
+  Result<std::optional<std::string>> get(const std::string& key) const {
+    std::string value;
+    const auto status = db_->Get({}, key, &value);
+    if (status.IsNotFound()) return std::optional<std::string>{};
+    if (!status.ok()) return failure(store_error(folder_, status));
+    return std::optional(std::move(value));
+  }
+
+  Status write(rocksdb::WriteBatch& batch, bool sync) {
+    rocksdb::WriteOptions options;
+    options.sync = sync;
+    const auto status = db_->Write(options, &batch);
+    if (!status.ok()) return failure(store_error(folder_, status));
+    return {};
+  }
+
+  const std::filesystem::path folder_;
+  std::unique_ptr<rocksdb::DB> db_;
+  CountryMark mark_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<RocksDbCountryStore>> RocksDbCountryStore::open(
+    const std::filesystem::path& folder) {
+  auto store = std::make_unique<Store>(folder);
+  if (auto opened = store->open(); !opened) return failure(std::move(opened.error()));
+  return store;
+}
+
+}  // namespace citas::workers
