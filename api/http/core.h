@@ -21,17 +21,22 @@ struct Core {
   Application& application;
   const Options options;
   std::atomic<bool> draining{false};
+  std::atomic<bool> listening{false};      // connections may still come in
   std::atomic<std::uint64_t> position{0};  // how far Server::advance() has come
   std::atomic<std::size_t> open{0};        // connections, those over the limit included
   std::atomic<std::uint64_t> rejected{0};  // connections
   const std::shared_ptr<BodyBudget> bodies;
   std::mutex empty_mutex;         // for waiting on `empty`
-  std::condition_variable empty;  // `open` has become 0
+  std::condition_variable empty;  // is_empty() may have become true
   const Transcriber transcriber;
   WorkPool readers;
   WorkPool writers;
 
   void connection_closed();
+  // Called when the last connection that will ever come is counted in `open`.
+  void listener_closed();
+  // No connection, and none to come.
+  bool is_empty() const { return !listening && open == 0; }
 };
 
 }  // namespace citas::api::http

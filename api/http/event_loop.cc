@@ -207,7 +207,7 @@ void EventLoop::expire(Connection& connection) {
 void EventLoop::drain() {
   if (listener_) {
     accept_all();
-    listener_.reset();
+    stop_listening();
   }
   auto& idle = connections_.of(Phase::kIdle);
   while (!idle.empty()) {
@@ -216,6 +216,11 @@ void EventLoop::drain() {
     read_on(connection);
     if (connection.phase == Phase::kIdle) close(connection);
   }
+}
+
+void EventLoop::stop_listening() {
+  listener_.reset();
+  core_.listener_closed();
 }
 
 void EventLoop::park(Connection& connection) {
@@ -261,6 +266,7 @@ void EventLoop::handle_again(Connection& connection) {
 }
 
 void EventLoop::close_all() {
+  if (listener_) stop_listening();
   inbox_->close();
   parked_.clear();
   again_.clear();

@@ -73,6 +73,7 @@ class EventLoop {
   void expire();
   void expire(Connection& connection);
   void drain();
+  void stop_listening();
   void park(Connection& connection);
   void unpark(Connection& connection);
   void wake_parked();

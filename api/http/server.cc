@@ -42,6 +42,12 @@ void Core::connection_closed() {
   empty.notify_all();
 }
 
+void Core::listener_closed() {
+  listening = false;
+  const std::lock_guard lock(empty_mutex);
+  empty.notify_all();
+}
+
 class Server::Impl {
  public:
   Impl(Application& application, Options options) : core_(application, options) {
@@ -77,7 +83,7 @@ class Server::Impl {
     core_.draining = true;
     for (const auto& loop : loops_) loop->wake();
     std::unique_lock lock(core_.empty_mutex);
-    return core_.empty.wait_for(lock, deadline, [this] { return core_.open == 0; });
+    return core_.empty.wait_for(lock, deadline, [this] { return core_.is_empty(); });
   }
 
   void stop() {
@@ -104,6 +110,7 @@ class Server::Impl {
  private:
   // The first loop accepts for all, and starts last, when the others are there.
   void start_loops(Listener listener) {
+    core_.listening = true;
     std::vector<EventLoop*> all;
     for (const auto& loop : loops_) all.push_back(loop.get());
     for (std::size_t i = 1; i < loops_.size(); ++i) loops_[i]->start(std::nullopt, all);
