@@ -94,6 +94,12 @@ std::string random_key() {
 
 }  // namespace
 
+std::string position_key(Position position) {
+  std::string key;
+  append_big_endian(key, position.value());
+  return key;
+}
+
 Error rocksdb_error(std::string_view what, const rocksdb::Status& status) {
   const ErrorCode code = status.IsCorruption() || status.IsNotFound() ? ErrorCode::kCorruption
                                                                       : ErrorCode::kUnavailable;

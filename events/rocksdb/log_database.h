@@ -22,6 +22,12 @@ struct LogMeta {
   std::string fingerprint_key;
 };
 
+// Where somebody whose log is damaged reads on.
+inline constexpr char kRunbook[] = "see ops/runbooks/corrupted-log.md";
+
+// The key of an event.
+std::string position_key(Position position);
+
 // Owns the instance; closes it on destruction.
 class LogDatabase {
  public:
