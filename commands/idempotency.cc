@@ -6,8 +6,8 @@
 #include <cstring>
 
 #include "commands/command.h"
+#include "events/base/big_endian.h"
 #include "events/base/check.h"
-#include "events/record.h"
 
 namespace citas::commands {
 namespace {
@@ -105,7 +105,7 @@ Result<StoredOutcome> decode_outcome(std::string_view bytes) {
     return failure(ErrorCode::kCorruption, "a stored command outcome is not readable");
   }
   StoredOutcome outcome;
-  outcome.position = Position{read_big_endian(bytes.substr(1, 8))};
+  outcome.position = Position{read_big_endian<std::uint64_t>(bytes, 1)};
   std::memcpy(outcome.fingerprint.data(), bytes.data() + 9, outcome.fingerprint.size());
   return outcome;
 }

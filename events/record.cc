@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "events/base/check.h"
+#include "events/base/big_endian.h"
 
 namespace citas {
 namespace {
@@ -12,30 +12,7 @@ constexpr std::size_t kEpochAt = 2;
 constexpr std::size_t kTimeAt = 6;
 constexpr std::size_t kHashAt = 14;
 
-template <typename Unsigned>
-void append_bytes(std::string& out, Unsigned value) {
-  for (int shift = 8 * (static_cast<int>(sizeof value) - 1); shift >= 0; shift -= 8) {
-    out.push_back(static_cast<char>(value >> shift & 0xff));
-  }
-}
-
-template <typename Unsigned>
-Unsigned read_bytes(std::string_view bytes) {
-  Unsigned value = 0;
-  for (std::size_t i = 0; i < sizeof value; ++i) {
-    value = static_cast<Unsigned>(value << 8 | static_cast<unsigned char>(bytes[i]));
-  }
-  return value;
-}
-
 }  // namespace
-
-void append_big_endian(std::string& out, std::uint64_t value) { append_bytes(out, value); }
-
-std::uint64_t read_big_endian(std::string_view eight_bytes) {
-  CHECK(eight_bytes.size() == 8);
-  return read_bytes<std::uint64_t>(eight_bytes);
-}
 
 std::string encode_record(Epoch epoch, Timestamp running_maximum, const Sha256& hash,
                           std::string_view event_bytes) {
@@ -43,8 +20,8 @@ std::string encode_record(Epoch epoch, Timestamp running_maximum, const Sha256& 
   record.reserve(kRecordHeaderSize + event_bytes.size());
   record.push_back(static_cast<char>(kRecordFormat));
   record.push_back(static_cast<char>(kHashSha256));
-  append_bytes(record, epoch.value());
-  append_bytes(record, static_cast<std::uint64_t>(running_maximum.time_since_epoch().count()));
+  append_big_endian(record, epoch.value());
+  append_big_endian(record, static_cast<std::uint64_t>(running_maximum.time_since_epoch().count()));
   record.append(bytes_of(hash));
   record.append(event_bytes);
   return record;
@@ -62,9 +39,9 @@ Result<RecordView> decode_record(Position position, std::string_view stored) {
   if (static_cast<std::uint8_t>(stored[1]) != kHashSha256) return broken("unknown hash algorithm");
   RecordView view;
   view.position = position;
-  view.epoch = Epoch{read_bytes<std::uint32_t>(stored.substr(kEpochAt))};
+  view.epoch = Epoch{read_big_endian<std::uint32_t>(stored, kEpochAt)};
   view.running_maximum = Timestamp{std::chrono::milliseconds{
-      static_cast<std::int64_t>(read_bytes<std::uint64_t>(stored.substr(kTimeAt)))}};
+      static_cast<std::int64_t>(read_big_endian<std::uint64_t>(stored, kTimeAt))}};
   std::memcpy(view.hash.data(), stored.data() + kHashAt, view.hash.size());
   view.bytes = stored.substr(kRecordHeaderSize);
   return view;

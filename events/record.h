@@ -34,10 +34,6 @@ std::string encode_record(Epoch epoch, Timestamp running_maximum, const Sha256& 
 // A view into `stored`. Corruption: too short, or of a format or algorithm unknown here.
 Result<RecordView> decode_record(Position position, std::string_view stored);
 
-// Keys in which positions sort by value.
-void append_big_endian(std::string& out, std::uint64_t value);
-std::uint64_t read_big_endian(std::string_view eight_bytes);
-
 // The state at the end of a log that the next record continues from.
 struct ChainState {
   Head head;

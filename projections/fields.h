@@ -1,42 +1,21 @@
 // The fields of which keys and values are made.
 //
-// Integers are big-endian, and times are milliseconds since 1970 with the sign bit flipped, so that
-// bytes sort as numbers and times do.
+// Integers are big-endian (events/base/big_endian.h), and times are milliseconds since 1970 with
+// the sign bit flipped, so that bytes sort as numbers and times do.
 #pragma once
 
-#include <bit>
 #include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
 
+#include "events/base/big_endian.h"
 #include "events/base/time.h"
 #include "events/base/uuid.h"
+#include "events/ids.h"
 
 namespace citas::projections {
-
-template <typename Integer>
-Integer to_big_endian(Integer value) {
-  static_assert(std::endian::native == std::endian::little);
-  if constexpr (sizeof(Integer) == 2) return __builtin_bswap16(value);
-  if constexpr (sizeof(Integer) == 4) return __builtin_bswap32(value);
-  if constexpr (sizeof(Integer) == 8) return __builtin_bswap64(value);
-}
-
-template <typename Integer>
-void append_big_endian(std::string& out, Integer value) {
-  const Integer swapped = to_big_endian(value);
-  out.append(reinterpret_cast<const char*>(&swapped), sizeof swapped);
-}
-
-// The integer at `offset`; the bytes must be there.
-template <typename Integer>
-Integer read_big_endian(std::string_view bytes, std::size_t offset) {
-  Integer value;
-  std::memcpy(&value, bytes.data() + offset, sizeof value);
-  return to_big_endian(value);
-}
 
 inline constexpr std::uint64_t kSignBit = std::uint64_t{1} << 63;
 
@@ -57,6 +36,15 @@ inline Uuid read_uuid(std::string_view bytes, std::size_t offset) {
   Uuid uuid;
   std::memcpy(uuid.bytes.data(), bytes.data() + offset, uuid.bytes.size());
   return uuid;
+}
+
+// The key of what a read model knows of an appointment by its id: `kind` tenant 0 id(16).
+inline std::string appointment_key(char kind, const TenantId& tenant, AppointmentId appointment) {
+  std::string key;
+  key.reserve(1 + tenant.value().size() + 1 + sizeof(Uuid));
+  key.append(1, kind).append(tenant.value()).append(1, '\0');
+  append_uuid(key, appointment.value());
+  return key;
 }
 
 }  // namespace citas::projections

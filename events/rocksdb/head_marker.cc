@@ -9,7 +9,7 @@
 #include <optional>
 #include <utility>
 
-#include "events/record.h"
+#include "events/base/big_endian.h"
 
 namespace citas {
 namespace {
@@ -22,8 +22,7 @@ constexpr off_t kSlotSpacing = 4096;
 std::string encode(const MarkedHead& marked) {
   std::string slot{kMagic};
   slot.append(reinterpret_cast<const char*>(marked.log.value().bytes.data()), 16);
-  const std::uint32_t epoch = marked.head.epoch.value();
-  for (int shift = 24; shift >= 0; shift -= 8) slot.push_back(static_cast<char>(epoch >> shift));
+  append_big_endian(slot, marked.head.epoch.value());
   append_big_endian(slot, marked.head.position.value());
   slot.append(bytes_of(marked.head.hash));
   slot.append(bytes_of(sha256({slot})));
@@ -38,10 +37,8 @@ std::optional<MarkedHead> decode(std::string_view slot) {
   Uuid log;
   std::memcpy(log.bytes.data(), slot.data() + 8, log.bytes.size());
   marked.log = LogId{log};
-  std::uint32_t epoch = 0;
-  for (std::size_t i = 24; i < 28; ++i) epoch = epoch << 8 | static_cast<unsigned char>(slot[i]);
-  marked.head.epoch = Epoch{epoch};
-  marked.head.position = Position{read_big_endian(slot.substr(28, 8))};
+  marked.head.epoch = Epoch{read_big_endian<std::uint32_t>(slot, 24)};
+  marked.head.position = Position{read_big_endian<std::uint64_t>(slot, 28)};
   std::memcpy(marked.head.hash.data(), slot.data() + 36, marked.head.hash.size());
   return marked;
 }

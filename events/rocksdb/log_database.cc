@@ -5,6 +5,7 @@
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 
+#include "events/base/big_endian.h"
 #include "events/base/check.h"
 
 namespace citas {
@@ -182,7 +183,7 @@ Result<ChainState> LogDatabase::read_end(const LogMeta& meta) const {
   if (iterator->key().size() != 8) {
     return failure(ErrorCode::kCorruption, "event log: the last key is not a position");
   }
-  const Position last{read_big_endian(iterator->key().ToStringView())};
+  const Position last{read_big_endian<std::uint64_t>(iterator->key().ToStringView())};
   const auto record = decode_record(last, iterator->value().ToStringView());
   if (!record) return failure(record.error());
   end.head.position = last;

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <thread>
 
+#include "events/base/big_endian.h"
 #include "events/base/check.h"
 #include "events/base/thread_name.h"
 #include "events/record.h"
@@ -267,7 +268,7 @@ Status Log::read_tag(const TagQuery& query, const RecordVisitor& visit) const {
   bool more = true;
   for (; more && at->Valid(); forward ? at->Next() : at->Prev()) {
     const std::string_view key = at->key().ToStringView();
-    const Position position{read_big_endian(key.substr(sizeof digest))};
+    const Position position{read_big_endian<std::uint64_t>(key, sizeof digest)};
     if (position < query.first || position > last) break;
     if (const Status visited = visit_tagged(digest, position, visit, more); !visited) {
       return visited;

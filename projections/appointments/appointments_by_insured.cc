@@ -141,11 +141,7 @@ std::string row_key(const TenantId& tenant, const InsuredId& insured, const Sort
 }
 
 std::string locator_key(const TenantId& tenant, AppointmentId appointment) {
-  std::string key;
-  key.reserve(1 + tenant.value().size() + 1 + 16);
-  key.append(1, kLocator).append(tenant.value()).append(1, '\0');
-  append_uuid(key, appointment.value());
-  return key;
+  return appointment_key(kLocator, tenant, appointment);
 }
 
 Result<InsuredSummary> parse_summary(std::string_view stored) {

@@ -11,11 +11,7 @@ constexpr std::size_t kPendingKeySize = 1 + 8 + 8;
 constexpr std::size_t kPendingFixedSize = 2 + 16;
 
 std::string locator_key(const TenantId& tenant, AppointmentId appointment) {
-  std::string key;
-  key.reserve(1 + tenant.value().size() + 1 + 16);
-  key.append(1, kLocator).append(tenant.value()).append(1, '\0');
-  append_uuid(key, appointment.value());
-  return key;
+  return appointment_key(kLocator, tenant, appointment);
 }
 
 Status apply_request(const Event& event, const AppointmentRef& ref, ReadModelBatch& batch) {

@@ -6,13 +6,16 @@
 #include <filesystem>
 #include <string>
 
+#include "events/base/check.h"
+
 namespace citas::testing {
 
 class TempFolder {
  public:
   TempFolder() {
     std::string pattern = (std::filesystem::temp_directory_path() / "citas-test-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
+    CHECK(::mkdtemp(pattern.data()) != nullptr);
+    path_ = pattern;
   }
   TempFolder(const TempFolder&) = delete;
   TempFolder& operator=(const TempFolder&) = delete;

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "events/base/big_endian.h"
+
 namespace citas::workers {
 namespace {
 
@@ -18,18 +20,9 @@ constexpr int kBloomBitsPerKey = 10;
 
 template <typename Unsigned>
 std::string big_endian(Unsigned value) {
-  std::string out(sizeof value, '\0');
-  for (std::size_t i = sizeof value; i-- > 0; value >>= 8U) out[i] = static_cast<char>(value);
+  std::string out;
+  append_big_endian(out, value);
   return out;
-}
-
-template <typename Unsigned>
-Unsigned from_big_endian(std::string_view bytes) {
-  Unsigned value = 0;
-  for (std::size_t i = 0; i < sizeof value; ++i) {
-    value = static_cast<Unsigned>((value << 8U) | static_cast<unsigned char>(bytes[i]));
-  }
-  return value;
 }
 
 std::string entry_key(AppointmentId appointment) {
@@ -89,7 +82,7 @@ class Store final : public RocksDbCountryStore {
     auto value = get(tries_key(message));
     if (!value) return failure(std::move(value.error()));
     if (!*value || (*value)->size() != sizeof(std::uint32_t)) return std::optional<std::uint32_t>{};
-    return std::optional(from_big_endian<std::uint32_t>(**value));
+    return std::optional(read_big_endian<std::uint32_t>(**value));
   }
 
   Status note_tries(std::span<const Tries> tries) override {
@@ -147,7 +140,7 @@ class Store final : public RocksDbCountryStore {
     auto value = get(kMarkKey);
     if (!value) return failure(std::move(value.error()));
     if (!*value || (*value)->size() < sizeof(std::uint64_t)) return {};
-    mark_.processed = from_big_endian<std::uint64_t>(**value);
+    mark_.processed = read_big_endian<std::uint64_t>(**value);
     mark_.log_source = (*value)->substr(sizeof(std::uint64_t));
     return {};
   }

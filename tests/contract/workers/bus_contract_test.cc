@@ -48,6 +48,17 @@ class BusContract : public testing::TestWithParam<MakeWorld> {
     return completions(1).at(0).outcome;
   }
 
+  void publish_three_the_second_elsewhere() {
+    publish_and_wait("", "first");
+    ASSERT_TRUE(publisher_->publish(1, {.subject = "letters.b",
+                                        .message_id = {},
+                                        .headers = {},
+                                        .payload = "another subject",
+                                        .expected_last_sequence = {}}));
+    completions(1);
+    publish_and_wait("", "third");
+  }
+
   std::unique_ptr<MessageSource> open_source(Bus& bus) {
     return std::move(*bus.open_source(consumer_, {"Colour"}));
   }
@@ -117,14 +128,7 @@ TEST_P(BusContract, TheLastMessageHasItsHeaders) {
 }
 
 TEST_P(BusContract, FindsTheNextMessageOfAFilter) {
-  publish_and_wait("", "first");
-  ASSERT_TRUE(publisher_->publish(1, {.subject = "letters.b",
-                                      .message_id = {},
-                                      .headers = {},
-                                      .payload = "another subject",
-                                      .expected_last_sequence = {}}));
-  completions(1);
-  publish_and_wait("", "third");
+  publish_three_the_second_elsewhere();
 
   EXPECT_EQ(bus_->next_sequence("LETTERS", "letters.a", 1).value(), 1U);
   EXPECT_EQ(bus_->next_sequence("LETTERS", "letters.a", 2).value(), 3U);
@@ -214,14 +218,7 @@ TEST_P(BusContract, TenThousandPipelinedPublicationsKeepTheirOrder) {
 }
 
 TEST_P(BusContract, DeliversTheFilteredMessagesWithTheWantedHeaders) {
-  publish_and_wait("", "first");
-  ASSERT_TRUE(publisher_->publish(1, {.subject = "letters.b",
-                                      .message_id = {},
-                                      .headers = {},
-                                      .payload = "another subject",
-                                      .expected_last_sequence = {}}));
-  completions(1);
-  publish_and_wait("", "third");
+  publish_three_the_second_elsewhere();
   auto source = open_source(*bus_);
   ASSERT_TRUE(bus_->ensure_consumer(consumer_));
 

@@ -2,13 +2,15 @@
 
 #include "events/base/check.h"
 #include "events/base/clock.h"
-#include "tests/contract/workers/temp_folder.h"
+#include "tests/support/temp_folder.h"
 #include "workers/memory/memory_bus.h"
 #include "workers/nats/managed_server.h"
 #include "workers/nats/nats_bus.h"
 
 namespace citas::workers {
 namespace {
+
+using citas::testing::TempFolder;
 
 constexpr std::chrono::milliseconds kTick{5};
 constexpr std::chrono::seconds kPatience{20};

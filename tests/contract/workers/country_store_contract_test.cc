@@ -3,12 +3,14 @@
 
 #include <fstream>
 
-#include "tests/contract/workers/temp_folder.h"
+#include "tests/support/temp_folder.h"
 #include "workers/memory/memory_country_store.h"
 #include "workers/rocksdb/rocksdb_country_store.h"
 
 namespace citas::workers {
 namespace {
+
+using citas::testing::TempFolder;
 
 // A store that can be closed and opened again.
 class StoreHome {
@@ -55,7 +57,7 @@ const CountryEntry kEntry{
                              {.center = 4}},
     .registration = registration_of(kPeru, kAppointment)};
 
-class CountryStoreContract : public testing::TestWithParam<std::unique_ptr<StoreHome> (*)()> {
+class CountryStoreContract : public ::testing::TestWithParam<std::unique_ptr<StoreHome> (*)()> {
  protected:
   CountryStore& store() { return home_->store(); }
 
@@ -111,8 +113,8 @@ TEST_P(CountryStoreContract, AResetForgetsEverythingAndNamesTheLog) {
   EXPECT_EQ(store().mark(), (CountryMark{"citas/log/main", 2}));
 }
 
-INSTANTIATE_TEST_SUITE_P(Memory, CountryStoreContract, testing::Values(&make_home<MemoryHome>));
-INSTANTIATE_TEST_SUITE_P(RocksDb, CountryStoreContract, testing::Values(&make_home<RocksDbHome>));
+INSTANTIATE_TEST_SUITE_P(Memory, CountryStoreContract, ::testing::Values(&make_home<MemoryHome>));
+INSTANTIATE_TEST_SUITE_P(RocksDb, CountryStoreContract, ::testing::Values(&make_home<RocksDbHome>));
 
 TEST(RocksDbCountryStore, IsHeldByOneProcess) {
   const TempFolder folder;

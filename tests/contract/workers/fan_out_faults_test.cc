@@ -5,7 +5,7 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
-#include "tests/contract/workers/temp_folder.h"
+#include "tests/support/temp_folder.h"
 #include "tests/unit/workers/fan_out.h"
 #include "workers/nats/nats_bus.h"
 #include "workers/nats/server_process.h"
@@ -15,6 +15,7 @@
 namespace citas::workers {
 namespace {
 
+using citas::testing::TempFolder;
 using std::chrono::milliseconds;
 
 // A nats-server that a test starts, kills and wipes as it likes.
@@ -50,7 +51,7 @@ class PlainServer {
   pid_t pid_ = 0;
 };
 
-class FanOutFaults : public testing::Test {
+class FanOutFaults : public ::testing::Test {
  protected:
   void SetUp() override { open_store(); }
 

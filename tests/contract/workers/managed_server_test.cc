@@ -13,7 +13,7 @@
 #include <iterator>
 #include <string>
 
-#include "tests/contract/workers/temp_folder.h"
+#include "tests/support/temp_folder.h"
 #include "workers/nats/nats_bus.h"
 #include "workers/nats/server_process.h"
 #include "workers/wakeup.h"
@@ -21,7 +21,8 @@
 namespace citas::workers {
 namespace {
 
-using testing::HasSubstr;
+using citas::testing::TempFolder;
+using ::testing::HasSubstr;
 
 bool soon(const std::function<bool()>& condition) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};

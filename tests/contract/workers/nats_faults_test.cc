@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "tests/contract/workers/temp_folder.h"
+#include "tests/support/temp_folder.h"
 #include "workers/nats/managed_server.h"
 #include "workers/nats/nats_bus.h"
 #include "workers/wakeup.h"
@@ -12,9 +12,11 @@
 namespace citas::workers {
 namespace {
 
+using citas::testing::TempFolder;
+
 constexpr std::uint64_t kCount = 5000;
 
-class NatsFaults : public testing::Test {
+class NatsFaults : public ::testing::Test {
  protected:
   void SetUp() override {
     auto server = ManagedServer::start({.directory = folder_.path()});

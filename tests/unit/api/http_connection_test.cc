@@ -238,15 +238,20 @@ class Gate {
   std::shared_future<void> future_ = promise_.get_future().share();
 };
 
+// Holds every request until the gate is opened.
+std::function<Outcome(const Request&)> behind(Gate& gate) {
+  return [&gate](const Request&) {
+    gate.pass();
+    return text("done");
+  };
+}
+
 TEST_F(HttpTest, FullQueueIsAnsweredAtOnce) {
   options.writer_threads = 1;
   options.writer_queue = 1;
   application.pool = Pool::kWriter;
   Gate gate;
-  application.on_handle = [&](const Request&) {
-    gate.pass();
-    return text("done");
-  };
+  application.on_handle = behind(gate);
   serve();
   Client running = connect();
   running.send(get("/"));
@@ -270,10 +275,7 @@ TEST_F(HttpTest, BodiesTogetherAreBounded) {
   options.io_threads = 1;  // gives back what a request held before it reads the next one
   application.pool = Pool::kWriter;
   Gate gate;
-  application.on_handle = [&](const Request&) {
-    gate.pass();
-    return text("done");
-  };
+  application.on_handle = behind(gate);
   serve();
   const std::string large = post("/", std::string(600'000, 'x'));
   Client first = connect();
@@ -364,10 +366,7 @@ TEST_F(HttpTest, ClientThatLeavesMidResponseIsForgotten) {
 TEST_F(HttpTest, ClientThatLeavesMidHandlingIsForgotten) {
   application.pool = Pool::kWriter;
   Gate gate;
-  application.on_handle = [&](const Request&) {
-    gate.pass();
-    return text("done");
-  };
+  application.on_handle = behind(gate);
   serve();
   Client client = connect();
   client.send(get("/"));

@@ -15,16 +15,7 @@ namespace citas::projections {
 namespace {
 
 namespace fs = std::filesystem;
-using citas::testing::catch_up;
-using citas::testing::digest_of;
-using citas::testing::entries_of;
-using citas::testing::History;
-using citas::testing::insured;
-using citas::testing::kNow;
-using citas::testing::kTestLog;
-using citas::testing::open_engine;
-using citas::testing::slot;
-using citas::testing::TempFolder;
+using namespace citas::testing;  // NOLINT: the vocabulary of these tests
 
 constexpr std::string_view kAppointments = AppointmentsByInsured::kName;
 
@@ -208,25 +199,35 @@ TEST_P(RebuildTest, ReadersAndAWriterMeetManySwaps) {
 INSTANTIATE_TEST_SUITE_P(Stores, RebuildTest, ::testing::Bool(),
                          [](const auto& param) { return param.param ? "OnDisk" : "InMemory"; });
 
-// What no commit ever wrote: bytes flipped on the disk.
-TEST(RebuildOnDiskTest, AnUnreadableReadModelIsReportedAndMended) {
-  const TempFolder folder;
-  MemoryEventLog log(kTestLog);
-  History(log).random_steps(500);
-  const Codec codec;
-  const ManualClock clock(kNow);
-  {
-    RocksDbGenerations generations(folder.path());
-    catch_up(*open_engine(log, codec, clock, generations));
+class RebuildOnDiskTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<ProjectionEngine> open_engine(Generations& generations) const {
+    return testing::open_engine(log_, codec_, clock_, generations);
   }
-  for (const auto& entry : fs::directory_iterator(folder.path() / kAppointments / "00000001")) {
+
+  const TempFolder folder_;
+  const Codec codec_;
+  const ManualClock clock_{kNow};
+  MemoryEventLog log_{kTestLog};
+  History history_{log_};
+  const fs::path first_ = folder_.path() / kAppointments / "00000001";
+};
+
+// What no commit ever wrote: bytes flipped on the disk.
+TEST_F(RebuildOnDiskTest, AnUnreadableReadModelIsReportedAndMended) {
+  history_.random_steps(500);
+  {
+    RocksDbGenerations generations(folder_.path());
+    catch_up(*open_engine(generations));
+  }
+  for (const auto& entry : fs::directory_iterator(first_)) {
     if (entry.path().extension() != ".sst" || entry.file_size() < 10'000) continue;
     std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
     file.seekp(static_cast<std::streamoff>(entry.file_size() / 2));
     file << "damaged";
   }
-  RocksDbGenerations generations(folder.path());
-  const auto engine = open_engine(log, codec, clock, generations);
+  RocksDbGenerations generations(folder_.path());
+  const auto engine = open_engine(generations);
   ASSERT_TRUE(engine->is_serving());
   const auto report = engine->rebuild(kAppointments, {}, {}).value();
   EXPECT_FALSE(report.is_identical());
@@ -235,20 +236,16 @@ TEST(RebuildOnDiskTest, AnUnreadableReadModelIsReportedAndMended) {
   EXPECT_TRUE(engine->rebuild(kAppointments, {}, {}).value().is_identical());
 }
 
-TEST(RebuildOnDiskTest, TheOldGenerationIsDeletedWithItsLastReader) {
-  const TempFolder folder;
-  MemoryEventLog log(kTestLog);
-  History(log).random_steps(100);
-  const Codec codec;
-  const ManualClock clock(kNow);
-  RocksDbGenerations generations(folder.path());
-  const auto engine = open_engine(log, codec, clock, generations);
+TEST_F(RebuildOnDiskTest, TheOldGenerationIsDeletedWithItsLastReader) {
+  history_.random_steps(100);
+  RocksDbGenerations generations(folder_.path());
+  const auto engine = open_engine(generations);
   catch_up(*engine);
   auto reader = engine->live(kAppointments).store().value();
   ASSERT_TRUE(engine->rebuild(kAppointments, {}, {}));
-  EXPECT_TRUE(fs::exists(folder.path() / kAppointments / "00000001"));
+  EXPECT_TRUE(fs::exists(first_));
   reader.reset();
-  EXPECT_FALSE(fs::exists(folder.path() / kAppointments / "00000001"));
+  EXPECT_FALSE(fs::exists(first_));
 }
 
 }  // namespace

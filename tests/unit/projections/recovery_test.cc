@@ -13,15 +13,7 @@ namespace citas::projections {
 namespace {
 
 namespace fs = std::filesystem;
-using citas::testing::catch_up;
-using citas::testing::digest_of;
-using citas::testing::entries_of;
-using citas::testing::History;
-using citas::testing::kNow;
-using citas::testing::kTestLog;
-using citas::testing::open_engine;
-using citas::testing::TempFolder;
-using citas::testing::uuid;
+using namespace citas::testing;  // NOLINT: the vocabulary of these tests
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
