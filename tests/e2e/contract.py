@@ -11,6 +11,18 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 VERSION_PREFIX = "/api/v1"
 
+# HTTP's own: of the connection, of the message's framing, and what `content` documents.
+HTTP_HEADERS = {
+    "connection",
+    "content-length",
+    "content-type",
+    "date",
+    "keep-alive",
+    "transfer-encoding",
+}
+# The document says of these once, in its description, that any answer may carry them.
+COMMON_HEADERS = {"cache-control", "request-id", "traceparent", "x-content-type-options"}
+
 
 class ContractBroken(AssertionError):
     """An answer that the OpenAPI document does not allow."""
@@ -47,6 +59,7 @@ class Contract:
         else:
             self.check_problem(where, answer, {operation, 400, 408, 414, 431, 503}, method)
             require(answer.status != 405 or "allow" in answer.headers, f"{where}: no Allow")
+            self._check_no_other_headers(where, {"allow", "retry-after"}, answer)
 
     def _operation(self, method, path):
         """The operation object, or the status that stands for its absence."""
@@ -80,6 +93,12 @@ class Contract:
                 require(not header.get("required"), f"{where}: header {name} is missing")
             else:
                 self._validate(f"{where}: header {name}", header["schema"], value)
+        self._check_no_other_headers(where, {name.lower() for name in headers}, answer)
+
+    @staticmethod
+    def _check_no_other_headers(where, documented, answer):
+        others = set(answer.headers) - documented - HTTP_HEADERS - COMMON_HEADERS
+        require(not others, f"{where}: undocumented headers {sorted(others)}")
 
     def _check_body(self, where, media_type, schema, answer):
         if media_type == "application/x-ndjson":

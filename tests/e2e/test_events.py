@@ -117,6 +117,13 @@ def test_an_event_that_is_not_there_yet_is_not_found(client):
     assert client.get("/events/999999999").status == 404
 
 
+def test_an_event_is_not_sent_again(filled):
+    event = filled.client.get("/events/1")
+    again = filled.client.get("/events/1", if_none_match=event.headers["etag"])
+    assert again.status == 304
+    assert again.headers["citas-hash"] == event.headers["citas-hash"]
+
+
 @pytest.mark.parametrize("position", ["0", "-1", "x", "01", "18446744073709551616"])
 def test_what_is_no_position_is_refused(client, position):
     assert client.get(f"/events/{position}").status in (400, 404)

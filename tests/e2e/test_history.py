@@ -35,6 +35,14 @@ def test_it_is_there_as_soon_as_the_write_is_answered(client, insured, numbers):
         assert history(client, insured, appointment).json["events"][0]["type"] == REQUESTED
 
 
+def test_it_is_not_sent_again_while_nothing_happens(client, insured, schedule):
+    appointment = client.book(insured, schedule).json["appointmentId"]
+    assert client.cancel(insured, appointment).status == 200  # nothing can follow that
+    path = f"/appointments/{insured}/{appointment}/history"
+    etag = client.get(path).headers["etag"]
+    assert client.get(path, if_none_match=etag).status == 304
+
+
 def test_another_insureds_history_is_not_found(client, insured, schedule, numbers):
     appointment = client.book(insured, schedule).json["appointmentId"]
     assert history(client, numbers.insured(), appointment).status == 404

@@ -136,6 +136,25 @@ def test_the_served_document_is_the_one_in_the_tree(client):
     assert client.get("/openapi.json").json == document
 
 
+def steady(body):
+    """What is the same in every such answer."""
+    of_the_moment = {"appointmentId", "instance", "requestId", "timestamp", "createdAt", "updatedAt"}
+    return {name: value for name, value in body.items() if name not in of_the_moment}
+
+
+def test_the_documents_examples_are_what_is_answered(client, insured, schedule, numbers):
+    document = yaml.safe_load((ROOT / "api/openapi.yaml").read_text(encoding="utf-8"))
+    examples = {name: each["value"] for name, each in document["components"]["examples"].items()}
+    own = {"insuredId": insured, "scheduleId": schedule}
+    answers = {
+        "PendingAppointment": steady(client.book(insured, schedule).json),
+        "SlotTaken": steady(client.book(numbers.insured(), schedule).json),
+        "InvalidFields": steady(client.book("1", schedule, colour="red").json),
+    }
+    examples["PendingAppointment"].update(own)
+    assert answers == {name: steady(example) for name, example in examples.items()}
+
+
 def test_internals_are_not_told(client):
     for target in ("/", "/livez", "/appointments/x"):
         headers = client.get(target).headers
