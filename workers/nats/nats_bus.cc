@@ -12,6 +12,8 @@ using SharedState = std::shared_ptr<ConnectionState>;
 
 constexpr std::chrono::seconds kWriteDeadline{5};
 constexpr std::chrono::seconds kPingInterval{10};
+// A stream that cannot send yet does not answer; its consumers' owners ask again.
+constexpr std::chrono::milliseconds kSendingTimeout{500};
 
 ConnectionState& state_of(void* closure) { return **static_cast<SharedState*>(closure); }
 
@@ -235,8 +237,29 @@ Result<std::uint64_t> NatsBus::next_sequence(std::string_view stream,
   return natsMsg_GetSequence(message);
 }
 
+// nats-server 2.9.10 shows a stream before it can send, and a consumer that is made in that moment
+// counts its deliveries and sends none, for ever. A stream that answers a direct get can send.
+Status NatsBus::require_sending(const std::string& stream) {
+  jsOptions options;
+  jsOptions_Init(&options);
+  options.Wait = kSendingTimeout.count();
+  jsDirectGetMsgOptions request;
+  jsDirectGetMsgOptions_Init(&request);
+  request.Sequence = 1;
+  natsMsg* message = nullptr;
+  const natsStatus status =
+      js_DirectGetMsg(&message, jetstream_.get(), stream.c_str(), &options, &request);
+  const NatsMsg owned(message);
+  if (status == NATS_OK || status == NATS_NOT_FOUND) return {};
+  if (auto info = stream_info(stream); !info) return failure(std::move(info.error()));
+  return failure(nats_error("waiting for stream " + stream, status));
+}
+
 Result<ConsumerInfo> NatsBus::ensure_consumer(const ConsumerSpec& spec) {
   if (auto ready = require_connected(); !ready) return failure(std::move(ready.error()));
+  if (auto sending = require_sending(spec.stream); !sending) {
+    return failure(std::move(sending.error()));
+  }
   const std::string deliver_to = deliver_subject(spec.stream, spec.durable);
   jsConsumerConfig config;
   jsConsumerConfig_Init(&config);

@@ -49,6 +49,7 @@ class NatsBus final : public Bus {
   explicit NatsBus(Wakeup& wakeup);
   Status connect(const NatsOptions& options);
   Status require_connected() const;
+  Status require_sending(const std::string& stream);
 
   Wakeup& wakeup_;
   std::shared_ptr<ConnectionState> state_;  // shared with nats.c until the connection is closed

@@ -124,5 +124,29 @@ TEST_F(NatsFaults, AConsumerDeliversWhatWasNotAcknowledgedAfterARestart) {
   EXPECT_TRUE(source->ack(received[1]));
 }
 
+// The nats-server shows a new stream a moment before it can send, and a consumer made in that
+// moment stays silent for ever. A stream without direct gets looks the same, for as long as a test
+// needs.
+TEST_F(NatsFaults, NoConsumerIsMadeWhileItsStreamComesUp) {
+  auto publisher = std::move(*bus_->open_publisher({}));
+  ASSERT_TRUE(publisher->publish(1, {.subject = "$JS.API.STREAM.CREATE.NEWS",
+                                     .message_id = {},
+                                     .headers = {},
+                                     .payload = R"({"name": "NEWS", "subjects": ["news.>"],
+                                                    "retention": "limits", "storage": "file",
+                                                    "num_replicas": 1, "discard": "old"})",
+                                     .expected_last_sequence = {}}));
+  ASSERT_TRUE(eventually([&] { return bus_->stream_info("NEWS").has_value(); }));
+  const ConsumerSpec spec{.stream = "NEWS",
+                          .durable = "reader",
+                          .filter_subject = "news.a",
+                          .deliver_group = "readers"};
+
+  EXPECT_EQ(bus_->ensure_consumer(spec).error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(bus_->consumer_info("NEWS", "reader").error().code, ErrorCode::kNotFound);
+  ASSERT_TRUE(bus_->ensure_stream({.name = "NEWS", .subjects = {"news.>"}}));
+  EXPECT_TRUE(bus_->ensure_consumer(spec));
+}
+
 }  // namespace
 }  // namespace citas::workers
