@@ -1,10 +1,5 @@
 #include "events/rocksdb/head_marker.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <optional>
 #include <utility>
@@ -17,7 +12,8 @@ namespace {
 constexpr std::string_view kMagic = "citasHM1";
 constexpr std::size_t kPayloadSize = 68;
 constexpr std::size_t kSlotSize = kPayloadSize + 32;
-constexpr off_t kSlotSpacing = 4096;
+constexpr std::uint64_t kSlots = 2;
+constexpr std::uint64_t kSlotSpacing = 4096;
 
 std::string encode(const MarkedHead& marked) {
   std::string slot{kMagic};
@@ -43,33 +39,34 @@ std::optional<MarkedHead> decode(std::string_view slot) {
   return marked;
 }
 
-Error system_error(std::string_view what) {
-  return {ErrorCode::kUnavailable,
-          "head marker: " + std::string(what) + ": " + std::strerror(errno)};
-}
-
-Status write_slot(int descriptor, int slot, const MarkedHead& marked) {
-  const std::string bytes = encode(marked);
-  const ssize_t written = ::pwrite(descriptor, bytes.data(), bytes.size(), slot * kSlotSpacing);
-  if (written != static_cast<ssize_t>(bytes.size())) return failure(system_error("write"));
-  return {};
-}
-
-std::optional<MarkedHead> read_slot(int descriptor, int slot) {
-  std::string bytes(kSlotSize, '\0');
-  const ssize_t got = ::pread(descriptor, bytes.data(), bytes.size(), slot * kSlotSpacing);
-  if (got != static_cast<ssize_t>(bytes.size())) return std::nullopt;
-  return decode(bytes);
+Error io_error(std::string_view what, const rocksdb::IOStatus& status) {
+  if (status.IsNotFound() || status.IsPathNotFound()) {
+    return {ErrorCode::kNotFound, "head marker: there is none"};
+  }
+  return {ErrorCode::kUnavailable, "head marker: " + std::string(what) + ": " + status.ToString()};
 }
 
 struct Newest {
   MarkedHead marked;
-  int slot;
+  std::uint64_t slot;
 };
 
-Result<Newest> newest(int descriptor) {
-  const auto first = read_slot(descriptor, 0);
-  const auto second = read_slot(descriptor, 1);
+Result<Newest> newest(const std::string& path, rocksdb::FileSystem& disk) {
+  std::unique_ptr<rocksdb::FSRandomAccessFile> file;
+  const auto opened = disk.NewRandomAccessFile(path, {}, &file, nullptr);
+  if (!opened.ok()) return failure(io_error("open", opened));
+  std::optional<MarkedHead> slots[kSlots];
+  for (std::uint64_t slot = 0; slot < kSlots; ++slot) {
+    std::string space(kSlotSize, '\0');
+    rocksdb::Slice bytes;
+    const auto got =
+        file->Read(slot * kSlotSpacing, space.size(), {}, &bytes, space.data(), nullptr);
+    // Not the same as a slot that was read and is damaged: whoever goes on with the other, older
+    // one would miss the loss of what this one has seen.
+    if (!got.ok()) return failure(io_error("read", got));
+    slots[slot] = decode(bytes.ToStringView());
+  }
+  const auto& [first, second] = slots;
   if (!first && !second) {
     return failure(ErrorCode::kCorruption, "head marker: neither slot is readable");
   }
@@ -81,67 +78,50 @@ Result<Newest> newest(int descriptor) {
   return second_is_newer ? Newest{*second, 1} : Newest{*first, 0};
 }
 
-Result<int> open_file(const std::filesystem::path& path, int flags) {
-  const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC, 0600);
-  if (descriptor >= 0) return descriptor;
-  if (errno == ENOENT) return failure(ErrorCode::kNotFound, "head marker: there is none");
-  return failure(system_error("open"));
-}
-
 }  // namespace
 
-Result<HeadMarker> HeadMarker::create(const std::filesystem::path& path, const MarkedHead& first) {
-  const auto descriptor = open_file(path, O_RDWR | O_CREAT | O_EXCL);
-  if (!descriptor) return failure(descriptor.error());
-  HeadMarker marker(*descriptor, first, 1);
-  // Both slots are allocated now, so that no later write can find the disk full.
-  for (int slot : {0, 1}) {
-    if (const Status written = write_slot(*descriptor, slot, first); !written) {
-      return failure(written.error());
-    }
+Result<HeadMarker> HeadMarker::create(const std::filesystem::path& path, const MarkedHead& first,
+                                      const Disk& disk) {
+  if (disk->FileExists(path, {}, nullptr).ok()) {
+    return failure(ErrorCode::kFailedPrecondition, "head marker: there is one already");
   }
-  if (const Status synced = marker.sync(); !synced) return failure(synced.error());
-  return marker;
+  std::unique_ptr<rocksdb::FSWritableFile> file;
+  auto done = disk->NewWritableFile(path, {}, &file, nullptr);
+  // Both slots are allocated now, so that no later write can find the disk full.
+  std::string slots = encode(first);
+  slots.resize(kSlotSpacing);
+  slots += encode(first);
+  if (done.ok()) done = file->Append(slots, {}, nullptr);
+  if (done.ok()) done = file->Sync({}, nullptr);
+  if (done.ok()) done = file->Close({}, nullptr);
+  if (!done.ok()) return failure(io_error("create", done));
+  return open(path, disk);
 }
 
-Result<HeadMarker> HeadMarker::open(const std::filesystem::path& path) {
-  const auto descriptor = open_file(path, O_RDWR);
-  if (!descriptor) return failure(descriptor.error());
-  HeadMarker marker(*descriptor, MarkedHead{}, 0);
-  const auto found = newest(*descriptor);
+Result<HeadMarker> HeadMarker::open(const std::filesystem::path& path, const Disk& disk) {
+  const auto found = newest(path, *disk);
   if (!found) return failure(found.error());
-  marker.last_ = found->marked;
-  marker.next_slot_ = 1 - found->slot;
-  return marker;
+  std::unique_ptr<rocksdb::FSRandomRWFile> file;
+  const auto opened = disk->NewRandomRWFile(path, {}, &file, nullptr);
+  if (!opened.ok()) return failure(io_error("open", opened));
+  return HeadMarker(std::move(file), found->marked, (found->slot + 1) % kSlots);
 }
 
-Result<MarkedHead> HeadMarker::read(const std::filesystem::path& path) {
-  const auto descriptor = open_file(path, O_RDONLY);
-  if (!descriptor) return failure(descriptor.error());
-  const HeadMarker closes_it(*descriptor, MarkedHead{}, 0);
-  const auto found = newest(*descriptor);
-  if (!found) return failure(found.error());
-  return found->marked;
-}
-
-HeadMarker::HeadMarker(HeadMarker&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)),
-      last_(other.last_),
-      next_slot_(other.next_slot_) {}
-
-HeadMarker::~HeadMarker() {
-  if (descriptor_ >= 0) ::close(descriptor_);
+Result<MarkedHead> HeadMarker::read(const std::filesystem::path& path, const Disk& disk) {
+  return newest(path, *disk).map([](const Newest& found) { return found.marked; });
 }
 
 Status HeadMarker::write(const Head& head) {
   last_.head = head;
-  const Status written = write_slot(descriptor_, next_slot_, last_);
-  next_slot_ = 1 - next_slot_;
-  return written;
+  const auto written = file_->Write(next_slot_ * kSlotSpacing, encode(last_), {}, nullptr);
+  if (!written.ok()) return failure(io_error("write", written));
+  next_slot_ = (next_slot_ + 1) % kSlots;
+  return {};
 }
 
 Status HeadMarker::sync() {
-  if (::fdatasync(descriptor_) != 0) return failure(system_error("sync"));
+  const auto synced = file_->Sync({}, nullptr);
+  if (!synced.ok()) return failure(io_error("sync", synced));
   return {};
 }
 

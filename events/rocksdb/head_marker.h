@@ -16,7 +16,10 @@
 // write() survives kill -9 when it returns; sync() makes it survive power loss. One writer.
 #pragma once
 
+#include <rocksdb/file_system.h>
+
 #include <filesystem>
+#include <memory>
 #include <string_view>
 
 #include "events/base/result.h"
@@ -31,28 +34,31 @@ struct MarkedHead {
 
 class HeadMarker {
  public:
-  // Creates the file with `first` in it, durably. FailedPrecondition: it exists.
-  static Result<HeadMarker> create(const std::filesystem::path& path, const MarkedHead& first);
-  // Opens for writing. NotFound; Corruption: neither slot is readable.
-  static Result<HeadMarker> open(const std::filesystem::path& path);
-  // Only reads.
-  static Result<MarkedHead> read(const std::filesystem::path& path);
+  using Disk = std::shared_ptr<rocksdb::FileSystem>;
 
-  HeadMarker(HeadMarker&& other) noexcept;
-  HeadMarker& operator=(HeadMarker&&) = delete;
-  ~HeadMarker();
+  // Creates the file with `first` in it, and syncs it; its folder is the caller's to sync.
+  // FailedPrecondition: it exists.
+  static Result<HeadMarker> create(const std::filesystem::path& path, const MarkedHead& first,
+                                   const Disk& disk = rocksdb::FileSystem::Default());
+  // Opens for writing. NotFound; Corruption: neither slot is readable.
+  static Result<HeadMarker> open(const std::filesystem::path& path,
+                                 const Disk& disk = rocksdb::FileSystem::Default());
+  // Only reads.
+  static Result<MarkedHead> read(const std::filesystem::path& path,
+                                 const Disk& disk = rocksdb::FileSystem::Default());
 
   const MarkedHead& last() const { return last_; }
   Status write(const Head& head);
   Status sync();
 
  private:
-  HeadMarker(int descriptor, MarkedHead last, int next_slot)
-      : descriptor_(descriptor), last_(last), next_slot_(next_slot) {}
+  HeadMarker(std::unique_ptr<rocksdb::FSRandomRWFile> file, MarkedHead last,
+             std::uint64_t next_slot)
+      : file_(std::move(file)), last_(last), next_slot_(next_slot) {}
 
-  int descriptor_;
+  std::unique_ptr<rocksdb::FSRandomRWFile> file_;
   MarkedHead last_;
-  int next_slot_;
+  std::uint64_t next_slot_;
 };
 
 }  // namespace citas

@@ -5,6 +5,8 @@
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 
+#include <algorithm>
+
 #include "events/base/big_endian.h"
 #include "events/base/check.h"
 
@@ -19,7 +21,6 @@ constexpr char kEpoch[] = "epoch";
 constexpr char kFingerprintKey[] = "fingerprint_key";
 
 constexpr std::size_t kBlockCacheBytes = std::size_t{128} << 20;
-constexpr std::size_t kMemtableBytes = std::size_t{32} << 20;
 // Inserting random keys costs cache misses that grow with the memtable: small ones, several of
 // which are written out together.
 constexpr std::size_t kRandomMemtableBytes = std::size_t{2} << 20;
@@ -46,9 +47,10 @@ rocksdb::DBOptions database_options(bool create) {
   return options;
 }
 
-rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache>& cache) {
+rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache>& cache,
+                                            std::size_t memtable_bytes) {
   rocksdb::ColumnFamilyOptions options;
-  options.write_buffer_size = kMemtableBytes;
+  options.write_buffer_size = memtable_bytes;
   options.compression = rocksdb::kLZ4Compression;
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = cache;
@@ -59,7 +61,7 @@ rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache
 }
 
 void keep_memtables_small(rocksdb::ColumnFamilyOptions& options) {
-  options.write_buffer_size = kRandomMemtableBytes;
+  options.write_buffer_size = std::min(options.write_buffer_size, kRandomMemtableBytes);
   options.min_write_buffer_number_to_merge = kRandomMemtablesMerged;
   options.max_write_buffer_number = kRandomMemtables;
 }
@@ -67,20 +69,20 @@ void keep_memtables_small(rocksdb::ColumnFamilyOptions& options) {
 // Keys are random: most look-ups are for keys that do not exist, and must not read a block.
 constexpr double kMemtableBloomRatio = 0.1;
 
-std::vector<rocksdb::ColumnFamilyDescriptor> families() {
+std::vector<rocksdb::ColumnFamilyDescriptor> families(std::size_t memtable_bytes) {
   const auto cache = rocksdb::NewLRUCache(kBlockCacheBytes);
-  rocksdb::ColumnFamilyOptions events = family_options(cache);
+  rocksdb::ColumnFamilyOptions events = family_options(cache, memtable_bytes);
   // Positions only grow: each insert goes right behind the one before.
   events.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(1));
-  rocksdb::ColumnFamilyOptions tags = family_options(cache);
+  rocksdb::ColumnFamilyOptions tags = family_options(cache, memtable_bytes);
   keep_memtables_small(tags);
   tags.prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(sizeof(TagDigest)));
   tags.memtable_prefix_bloom_size_ratio = kMemtableBloomRatio;
-  rocksdb::ColumnFamilyOptions results = family_options(cache);
+  rocksdb::ColumnFamilyOptions results = family_options(cache, memtable_bytes);
   keep_memtables_small(results);
   results.memtable_prefix_bloom_size_ratio = kMemtableBloomRatio;
   results.memtable_whole_key_filtering = true;
-  return {{rocksdb::kDefaultColumnFamilyName, family_options(cache)},
+  return {{rocksdb::kDefaultColumnFamilyName, family_options(cache, memtable_bytes)},
           {"events", events},
           {"tags", tags},
           {"results", results}};
@@ -113,13 +115,25 @@ LogDatabase::~LogDatabase() {
   for (rocksdb::ColumnFamilyHandle* family : families_) db_->DestroyColumnFamilyHandle(family);
 }
 
-Status LogDatabase::create(const std::filesystem::path& folder, LogId id) {
-  LogDatabase database;
+rocksdb::Status LogDatabase::open_with(const rocksdb::DBOptions& options, bool read_only,
+                                       const std::filesystem::path& folder,
+                                       const LogStorage& storage) {
+  rocksdb::DBOptions on_disk = options;
+  on_disk.env = env_.get();
+  const auto layout = families(storage.memtable_bytes);
   rocksdb::DB* db = nullptr;
-  const auto opened = rocksdb::DB::Open(database_options(true), folder.string(), families(),
-                                        &database.families_, &db);
+  const auto opened =
+      read_only ? rocksdb::DB::OpenForReadOnly(on_disk, folder.string(), layout, &families_, &db)
+                : rocksdb::DB::Open(on_disk, folder.string(), layout, &families_, &db);
+  db_.reset(db);
+  return opened;
+}
+
+Status LogDatabase::create(const std::filesystem::path& folder, LogId id,
+                           const LogStorage& storage) {
+  LogDatabase database(storage);
+  const auto opened = database.open_with(database_options(true), false, folder, storage);
   if (!opened.ok()) return failure(rocksdb_error("create", opened));
-  database.db_.reset(db);
   rocksdb::WriteBatch meta;
   meta.Put(kFormat, kFormatVersion);
   meta.Put(kLogId, id.value().to_string());
@@ -128,21 +142,16 @@ Status LogDatabase::create(const std::filesystem::path& folder, LogId id) {
   meta.Put(kFingerprintKey, random_key());
   rocksdb::WriteOptions synced;
   synced.sync = true;
-  const auto written = db->Write(synced, &meta);
+  const auto written = database.db().Write(synced, &meta);
   if (!written.ok()) return failure(rocksdb_error("create", written));
   return {};
 }
 
-Result<LogDatabase> LogDatabase::open(const std::filesystem::path& folder, bool read_only) {
-  LogDatabase database;
-  rocksdb::DB* db = nullptr;
-  const auto opened = read_only
-                          ? rocksdb::DB::OpenForReadOnly(database_options(false), folder.string(),
-                                                         families(), &database.families_, &db)
-                          : rocksdb::DB::Open(database_options(false), folder.string(), families(),
-                                              &database.families_, &db);
+Result<LogDatabase> LogDatabase::open(const std::filesystem::path& folder, bool read_only,
+                                      const LogStorage& storage) {
+  LogDatabase database(storage);
+  const auto opened = database.open_with(database_options(false), read_only, folder, storage);
   if (!opened.ok()) return failure(rocksdb_error("open", opened));
-  database.db_.reset(db);
   return database;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <rocksdb/db.h>
+#include <rocksdb/file_system.h>
 
 #include <filesystem>
 #include <memory>
@@ -15,6 +16,12 @@
 #include "events/record.h"
 
 namespace citas {
+
+// Where a log's files are, and how they are laid out in memory.
+struct LogStorage {
+  std::shared_ptr<rocksdb::FileSystem> disk = rocksdb::FileSystem::Default();
+  std::size_t memtable_bytes = std::size_t{32} << 20;
+};
 
 struct LogMeta {
   LogIdentity identity;
@@ -32,8 +39,10 @@ std::string position_key(Position position);
 class LogDatabase {
  public:
   // A new, empty one, closed again. The folder must not exist.
-  static Status create(const std::filesystem::path& folder, LogId id);
-  static Result<LogDatabase> open(const std::filesystem::path& folder, bool read_only);
+  static Status create(const std::filesystem::path& folder, LogId id,
+                       const LogStorage& storage = {});
+  static Result<LogDatabase> open(const std::filesystem::path& folder, bool read_only,
+                                  const LogStorage& storage = {});
 
   LogDatabase(LogDatabase&&) = default;
   LogDatabase& operator=(LogDatabase&&) = default;
@@ -51,8 +60,11 @@ class LogDatabase {
   Result<ChainState> read_end(const LogMeta& meta) const;
 
  private:
-  LogDatabase() = default;
+  explicit LogDatabase(const LogStorage& storage) : env_(rocksdb::NewCompositeEnv(storage.disk)) {}
+  rocksdb::Status open_with(const rocksdb::DBOptions& options, bool read_only,
+                            const std::filesystem::path& folder, const LogStorage& storage);
 
+  std::unique_ptr<rocksdb::Env> env_;  // outlives db_
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> families_;
 };

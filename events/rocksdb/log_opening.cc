@@ -1,10 +1,7 @@
 #include "events/rocksdb/log_opening.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <string>
-#include <system_error>
+#include <vector>
 
 namespace citas {
 namespace {
@@ -43,17 +40,45 @@ Status check_against_marker(const LogDatabase& database, const LogMeta& meta, co
   return {};
 }
 
-Status sync_folder(const fs::path& folder) {
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool synced = descriptor >= 0 && ::fsync(descriptor) == 0;
-  if (descriptor >= 0) ::close(descriptor);
-  if (synced) return {};
-  return failure(ErrorCode::kUnavailable, "event log: cannot sync folder " + folder.string());
+Error folder_error(std::string_view what, const fs::path& folder, const rocksdb::IOStatus& status) {
+  return {ErrorCode::kUnavailable, "event log: cannot " + std::string(what) + " " +
+                                       folder.string() + ": " + status.ToString()};
+}
+
+Status sync_folder(rocksdb::FileSystem& disk, const fs::path& folder) {
+  std::unique_ptr<rocksdb::FSDirectory> opened;
+  auto done = disk.NewDirectory(folder, {}, &opened, nullptr);
+  if (done.ok()) done = opened->Fsync({}, nullptr);
+  if (!done.ok()) return failure(folder_error("sync folder", folder, done));
+  return {};
+}
+
+bool exists(rocksdb::FileSystem& disk, const fs::path& path) {
+  return disk.FileExists(path, {}, nullptr).ok();
+}
+
+// With all above it, durably: a log in a folder that power loss takes away is lost with it.
+Status make_folder(rocksdb::FileSystem& disk, const fs::path& folder) {
+  if (exists(disk, folder)) return {};
+  const fs::path parent = folder.parent_path();
+  if (const Status made = make_folder(disk, parent); !made) return made;
+  const auto created = disk.CreateDirIfMissing(folder, {}, nullptr);
+  if (!created.ok()) return failure(folder_error("create folder", folder, created));
+  return sync_folder(disk, parent);
+}
+
+// What an unfinished creation left behind.
+void remove_database(rocksdb::FileSystem& disk, const fs::path& folder) {
+  std::vector<std::string> names;
+  disk.GetChildren(folder, {}, &names, nullptr).PermitUncheckedError();
+  for (const std::string& name : names) {
+    disk.DeleteFile(folder / name, {}, nullptr).PermitUncheckedError();
+  }
 }
 
 // The id that a new log gets: from the marker, if an earlier creation was cut short behind it.
-Result<LogId> begin_creation(const fs::path& folder, IdSource& ids) {
-  const auto marked = HeadMarker::read(folder / "HEAD");
+Result<LogId> begin_creation(const fs::path& folder, IdSource& ids, const LogStorage& storage) {
+  const auto marked = HeadMarker::read(folder / "HEAD", storage.disk);
   if (marked && marked->head.position.value() > 0) {
     return failure(ErrorCode::kCorruption, "event log: " + folder.string() +
                                                " has a head marker but no events; " + kRunbook);
@@ -62,36 +87,38 @@ Result<LogId> begin_creation(const fs::path& folder, IdSource& ids) {
   if (marked.error().code != ErrorCode::kNotFound) return failure(marked.error());
   const LogIdentity identity{LogId{ids.next()}};
   const auto marker = HeadMarker::create(
-      folder / "HEAD", {identity.id, {Epoch{1}, Position{0}, identity.genesis()}});
+      folder / "HEAD", {identity.id, {Epoch{1}, Position{0}, identity.genesis()}}, storage.disk);
   if (!marker) return failure(marker.error());
   return identity.id;
 }
 
 // Marker first, database second and under another name until it is whole: wherever a crash cuts
 // this short, the next start goes on, and a log that had events is never taken for a new one.
-Status create(const fs::path& folder, IdSource& ids) {
-  const auto id = begin_creation(folder, ids);
+Status create(const fs::path& folder, IdSource& ids, const LogStorage& storage) {
+  const auto id = begin_creation(folder, ids, storage);
   if (!id) return failure(id.error());
   const fs::path unfinished = folder / "db.new";
-  std::error_code error;
-  fs::remove_all(unfinished, error);
-  if (const Status created = LogDatabase::create(unfinished, *id); !created) return created;
-  fs::rename(unfinished, folder / "db", error);
-  if (error) {
-    return failure(ErrorCode::kUnavailable, "event log: cannot create: " + error.message());
+  remove_database(*storage.disk, unfinished);
+  if (const Status created = LogDatabase::create(unfinished, *id, storage); !created) {
+    return created;
   }
-  const Status synced = sync_folder(folder);
-  return synced ? sync_folder(fs::absolute(folder).parent_path()) : synced;
+  const auto renamed = storage.disk->RenameFile(unfinished, folder / "db", {}, nullptr);
+  if (!renamed.ok()) return failure(folder_error("create", folder / "db", renamed));
+  const Status synced = sync_folder(*storage.disk, folder);
+  return synced ? sync_folder(*storage.disk, folder.parent_path()) : synced;
 }
 
-Result<LogDatabase> open_or_create(const fs::path& folder, IdSource& ids, bool may_create) {
-  if (!fs::exists(folder / "db")) {
+Result<LogDatabase> open_or_create(const fs::path& folder, IdSource& ids, bool may_create,
+                                   const LogStorage& storage) {
+  if (!exists(*storage.disk, folder / "db")) {
     if (!may_create) {
       return failure(ErrorCode::kNotFound, "event log: there is none in " + folder.string());
     }
-    if (const Status created = create(folder, ids); !created) return failure(created.error());
+    if (const Status created = create(folder, ids, storage); !created) {
+      return failure(created.error());
+    }
   }
-  return LogDatabase::open(folder / "db", /*read_only=*/true);
+  return LogDatabase::open(folder / "db", /*read_only=*/true, storage);
 }
 
 struct Checked {
@@ -100,12 +127,13 @@ struct Checked {
   MarkedHead marked;
 };
 
-Result<Checked> check(const fs::path& folder, const LogDatabase& database, bool must_match) {
+Result<Checked> check(const fs::path& folder, const LogDatabase& database, bool must_match,
+                      const LogStorage& storage) {
   const auto meta = database.read_meta();
   if (!meta) return failure(meta.error());
   const auto end = database.read_end(*meta);
   if (!end) return failure(end.error());
-  const auto marked = HeadMarker::read(folder / "HEAD");
+  const auto marked = HeadMarker::read(folder / "HEAD", storage.disk);
   if (!must_match) return Checked{*meta, *end, marked.value_or(MarkedHead{})};
   if (!marked) {
     return failure(ErrorCode::kFailedPrecondition, "event log in " + folder.string() + ": " +
@@ -116,9 +144,9 @@ Result<Checked> check(const fs::path& folder, const LogDatabase& database, bool 
   return Checked{*meta, *end, *marked};
 }
 
-Result<OpenedLog> open_for_writing(const fs::path& folder, FolderLock lock,
-                                   const Checked& checked) {
-  auto database = LogDatabase::open(folder / "db", /*read_only=*/false);
+Result<OpenedLog> open_for_writing(const fs::path& folder, FolderLock lock, const Checked& checked,
+                                   const LogStorage& storage) {
+  auto database = LogDatabase::open(folder / "db", /*read_only=*/false, storage);
   if (!database) return failure(database.error());
   // The same log must come out of both openings.
   const auto end = database->read_end(checked.meta);
@@ -127,7 +155,7 @@ Result<OpenedLog> open_for_writing(const fs::path& folder, FolderLock lock,
     return failure(ErrorCode::kCorruption,
                    std::string("event log: recovery changed its end; ") + kRunbook);
   }
-  auto marker = HeadMarker::open(folder / "HEAD");
+  auto marker = HeadMarker::open(folder / "HEAD", storage.disk);
   if (!marker) return failure(marker.error());
   return OpenedLog{std::move(lock), *std::move(database), checked.meta, *end,
                    checked.marked,  *std::move(marker)};
@@ -135,19 +163,22 @@ Result<OpenedLog> open_for_writing(const fs::path& folder, FolderLock lock,
 
 }  // namespace
 
-Result<OpenedLog> open_log(const fs::path& folder, IdSource& ids, RocksDbEventLog::Mode mode) {
+Result<OpenedLog> open_log(const fs::path& given, IdSource& ids, RocksDbEventLog::Mode mode,
+                           const LogStorage& storage) {
   const bool writing = mode == RocksDbEventLog::Mode::kWrite;
+  fs::path folder = fs::absolute(given).lexically_normal();
+  if (!folder.has_filename()) folder = folder.parent_path();  // "log/"
   if (writing) {
-    std::error_code ignored;  // a folder that could not be made cannot be locked either
-    fs::create_directories(folder, ignored);
+    const Status made = make_folder(*storage.disk, folder);
+    if (!made) return failure(made.error());
   }
   auto lock = writing ? FolderLock::for_writing(folder) : FolderLock::for_reading(folder);
   if (!lock) return failure(lock.error());
   std::optional<Checked> checked;
   {
-    auto database = open_or_create(folder, ids, writing);
+    auto database = open_or_create(folder, ids, writing, storage);
     if (!database) return failure(database.error());
-    const auto result = check(folder, *database, mode != RocksDbEventLog::Mode::kInspect);
+    const auto result = check(folder, *database, mode != RocksDbEventLog::Mode::kInspect, storage);
     if (!result) return failure(result.error());
     if (!writing) {
       return OpenedLog{*std::move(lock), *std::move(database), result->meta,
@@ -155,7 +186,7 @@ Result<OpenedLog> open_log(const fs::path& folder, IdSource& ids, RocksDbEventLo
     }
     checked = *result;
   }
-  return open_for_writing(folder, *std::move(lock), *checked);
+  return open_for_writing(folder, *std::move(lock), *checked, storage);
 }
 
 }  // namespace citas

@@ -30,6 +30,6 @@ struct OpenedLog {
 };
 
 Result<OpenedLog> open_log(const std::filesystem::path& folder, IdSource& ids,
-                           RocksDbEventLog::Mode mode);
+                           RocksDbEventLog::Mode mode, const LogStorage& storage);
 
 }  // namespace citas

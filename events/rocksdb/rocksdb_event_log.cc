@@ -290,8 +290,9 @@ Result<std::optional<std::string>> Log::command_result(const CommandKey& key) co
 
 Result<std::unique_ptr<RocksDbEventLog>> RocksDbEventLog::open(const fs::path& folder,
                                                                const Codec& codec, IdSource& ids,
-                                                               Mode mode) {
-  auto opened = open_log(folder, ids, mode);
+                                                               Mode mode,
+                                                               const LogStorage& storage) {
+  auto opened = open_log(folder, ids, mode, storage);
   if (!opened) return failure(std::move(opened.error()));
   auto log = std::make_unique<Log>(codec, *std::move(opened));
   if (mode != Mode::kWrite) return log;

@@ -21,6 +21,7 @@
 #include "events/codec.h"
 #include "events/event_log.h"
 #include "events/rocksdb/head_marker.h"
+#include "events/rocksdb/log_database.h"
 
 namespace citas {
 
@@ -33,13 +34,14 @@ class RocksDbEventLog : public EventLog {
   };
 
   // Opens read-only first and compares with the head marker; only a log that passes is opened for
-  // writing, since that would destroy the evidence. `codec` is borrowed.
+  // writing, since that would destroy the evidence. `codec` is borrowed. `storage` has all files
+  // but LOCK, which is between the processes of this machine.
   //   FailedPrecondition  held by another process; unknown format version; marker missing
   //   Corruption          the log ends before its marker, or is another log than the marker's
   //   NotFound            read-only, and there is no log
   static Result<std::unique_ptr<RocksDbEventLog>> open(const std::filesystem::path& folder,
-                                                       const Codec& codec, IdSource& ids,
-                                                       Mode mode);
+                                                       const Codec& codec, IdSource& ids, Mode mode,
+                                                       const LogStorage& storage = {});
 
   // What the marker said when the log was opened.
   virtual const MarkedHead& marked_head() const = 0;
