@@ -85,8 +85,10 @@ Result<HeadMarker> HeadMarker::create(const std::filesystem::path& path, const M
   if (disk->FileExists(path, {}, nullptr).ok()) {
     return failure(ErrorCode::kFailedPrecondition, "head marker: there is one already");
   }
+  // Under another name until it is whole: half a marker would look like a damaged one.
+  const std::string unfinished = path.string() + ".new";
   std::unique_ptr<rocksdb::FSWritableFile> file;
-  auto done = disk->NewWritableFile(path, {}, &file, nullptr);
+  auto done = disk->NewWritableFile(unfinished, {}, &file, nullptr);
   // Both slots are allocated now, so that no later write can find the disk full.
   std::string slots = encode(first);
   slots.resize(kSlotSpacing);
@@ -94,6 +96,7 @@ Result<HeadMarker> HeadMarker::create(const std::filesystem::path& path, const M
   if (done.ok()) done = file->Append(slots, {}, nullptr);
   if (done.ok()) done = file->Sync({}, nullptr);
   if (done.ok()) done = file->Close({}, nullptr);
+  if (done.ok()) done = disk->RenameFile(unfinished, path, {}, nullptr);
   if (!done.ok()) return failure(io_error("create", done));
   return open(path, disk);
 }

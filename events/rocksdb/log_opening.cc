@@ -89,6 +89,10 @@ Result<LogId> begin_creation(const fs::path& folder, IdSource& ids, const LogSto
   const auto marker = HeadMarker::create(
       folder / "HEAD", {identity.id, {Epoch{1}, Position{0}, identity.genesis()}}, storage.disk);
   if (!marker) return failure(marker.error());
+  // Before there is a database: one without a marker would be refused.
+  if (const Status synced = sync_folder(*storage.disk, folder); !synced) {
+    return failure(synced.error());
+  }
   return identity.id;
 }
 
