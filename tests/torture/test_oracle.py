@@ -22,12 +22,12 @@ SOUND = [
 
 
 def told(*bookings, cancelled=("a",)):
-    oracle = Oracle()
+    oracle = Oracle("/dev/null")
     for appointment, position in bookings:
         body = {"countryISO": "PE", "scheduleId": 1}
         oracle.booked(Booking(f"key-{appointment}", body, appointment, position))
     for appointment in cancelled:
-        oracle.cancelled(appointment)
+        oracle.cancelled(f"cancel-{appointment}", appointment)
     return oracle
 
 

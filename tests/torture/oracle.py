@@ -4,6 +4,8 @@ import collections
 import dataclasses
 import threading
 
+from framework import Journal
+
 REQUESTED = "citas.appointment.requested.v1"
 CONFIRMED = "citas.appointment.confirmed.v1"
 REJECTED = "citas.appointment.rejected.v1"
@@ -22,30 +24,58 @@ class Booking:
 
 
 class Oracle:
-    """Thread-safe while recording; ask it when the load has ended."""
+    """Thread-safe while recording; ask it when the load has ended.
 
-    def __init__(self):
+    Every intent is in its journal before it is sent, and every acknowledgement before anything is
+    done with it: a file outside of all that gets killed.
+    """
+
+    def __init__(self, journal):
+        self._journal = Journal(journal)
         self._mutex = threading.Lock()
         self.bookings = []
         self.cancellations = set()
-        self.refused = 0
-        self.resent = 0
+        self.answered = 0
+        self._refused = 0
+        self._resent = 0
+        self._unavailable = 0
+
+    def intends(self, key, target, body):
+        self._journal.write(intent=key, target=target, body=body)
 
     def booked(self, booking):
+        self._journal.write(booked=booking.key, at=booking.position, id=booking.appointment)
         with self._mutex:
             self.bookings.append(booking)
+            self.answered += 1
 
-    def cancelled(self, appointment):
+    def cancelled(self, key, appointment):
+        self._journal.write(cancelled=key, id=appointment)
         with self._mutex:
             self.cancellations.add(appointment)
+            self.answered += 1
 
-    def count_refused(self):
+    def refused_one(self, key):
+        self._journal.write(refused=key)
         with self._mutex:
-            self.refused += 1
+            self._refused += 1
 
     def count_resent(self):
         with self._mutex:
-            self.resent += 1
+            self._resent += 1
+
+    def count_unavailable(self):
+        with self._mutex:
+            self._unavailable += 1
+
+    def figures(self):
+        return {
+            "booked": len(self.bookings),
+            "cancelled": len(self.cancellations),
+            "refused": self._refused,
+            "sent again": self._resent,
+            "of these after 503": self._unavailable,
+        }
 
     def defects(self, events):
         """Sentences about everything in the log that contradicts what clients were told."""

@@ -1,0 +1,48 @@
+"""Runs torture suites: see ops/torture."""
+
+import argparse
+import pathlib
+import random
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
+
+import framework  # noqa: E402  the folders have to be known first
+from suites import SUITES  # noqa: E402
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(
+        prog="ops/torture",
+        description="Breaks things on purpose, and checks from outside that every promise holds.",
+        epilog="suites:\n" + "\n".join(f"  {name:9} {one.what}" for name, one in SUITES.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help="all of them without any")
+    parser.add_argument("--cycles", type=int, help="how often; each suite has its own default")
+    parser.add_argument("--seed", type=int, help="repeats the choices of an earlier run")
+    parser.add_argument("--short", action="store_true", help="the form that ops/test runs")
+    parser.add_argument("-o", dest="output", choices=["text", "json"], default="text")
+    parsed = parser.parse_args(arguments)
+    unknown = set(parsed.suites) - set(SUITES)
+    if unknown:
+        parser.error(f"no such suite: {', '.join(sorted(unknown))}; see --help")
+    return parsed
+
+
+def main(arguments):
+    options = parse(arguments)
+    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(2**32)
+    failed = False
+    for name in options.suites or SUITES:
+        suite = SUITES[name]
+        cycles = options.cycles or (suite.short if options.short else suite.long)
+        run = framework.execute(name, suite, cycles, seed, options.short)
+        framework.report(run, options.output)
+        failed = failed or run.failure is not None
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

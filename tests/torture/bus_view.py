@@ -1,0 +1,161 @@
+"""An independent consumer of the bus, and a look into the countries' own stores.
+
+Speaks the protocol of NATS itself, so that nothing of citas is trusted to read what citas wrote.
+"""
+
+import json
+import os
+import pathlib
+import socket
+import subprocess
+
+import oracle
+from framework import promise
+from harness import CITAS
+
+STORE_READER = pathlib.Path(
+    os.environ.get("CITAS_STORE_READER_BIN", CITAS.with_name("citas_country_store"))
+)
+TIMEOUT_S = 30
+
+
+class NatsWire:
+    """One connection to a nats-server without authentication."""
+
+    def __init__(self, port):
+        self._socket = socket.create_connection(("127.0.0.1", port), TIMEOUT_S)
+        self._file = self._socket.makefile("rb")
+        self._file.readline()  # INFO
+        self._send(b'CONNECT {"verbose":false,"headers":true}\r\n')
+
+    def close(self):
+        self._file.close()
+        self._socket.close()
+
+    def _send(self, data):
+        self._socket.sendall(data)
+
+    def subscribe(self, subject, sid=1):
+        self._send(f"SUB {subject} {sid}\r\n".encode())
+
+    def publish(self, subject, payload, reply=""):
+        self._send(f"PUB {subject} {reply} {len(payload)}\r\n".encode() + payload + b"\r\n")
+
+    def receive(self):
+        """The next message: (subject, headers, payload)."""
+        while True:
+            line = self._file.readline()
+            promise(line, "the bus closed the connection")
+            parts = line.split()
+            if parts[0] == b"PING":
+                self._send(b"PONG\r\n")
+            elif parts[0] == b"MSG":
+                return parts[1].decode(), {}, self._payload(int(parts[-1]))
+            elif parts[0] == b"HMSG":
+                head_size, size = int(parts[-2]), int(parts[-1])
+                data = self._payload(size)
+                return parts[1].decode(), parse_headers(data[:head_size]), data[head_size:]
+
+    def _payload(self, size):
+        return self._file.read(size + 2)[:size]
+
+    def request(self, subject, body):
+        inbox = "_INBOX.torture.request"
+        self.subscribe(inbox, 2)
+        self.publish(subject, json.dumps(body).encode() if body else b"", inbox)
+        answer = json.loads(self.receive()[2])
+        self._send(b"UNSUB 2\r\n")
+        return answer
+
+
+def parse_headers(block):
+    lines = block.decode().split("\r\n")[1:]
+    return dict(line.split(": ", 1) if ": " in line else line.split(":", 1) for line in lines if line)
+
+
+def stream_messages(port, stream="CITAS_EVENTS"):
+    """All messages of a stream in order, as (subject, headers, payload)."""
+    wire = NatsWire(port)
+    try:
+        state = wire.request(f"$JS.API.STREAM.INFO.{stream}", None)
+        promise("state" in state, f"no stream {stream}: {state}")
+        count = state["state"]["messages"]
+        wire.subscribe("torture.copy")
+        wire.publish(
+            f"$JS.API.CONSUMER.CREATE.{stream}",
+            json.dumps(
+                {
+                    "stream_name": stream,
+                    "config": {
+                        "deliver_subject": "torture.copy",
+                        "deliver_policy": "all",
+                        "ack_policy": "none",
+                        "replay_policy": "instant",
+                    },
+                }
+            ).encode(),
+        )
+        return [wire.receive() for _ in range(count)]
+    finally:
+        wire.close()
+
+
+def check_stream(run, nats, events):
+    """The stream is the log: the same events, in the same order, each once."""
+    messages = stream_messages(nats.port)
+    published = [json.loads(payload) for _, _, payload in messages]
+    promise(
+        [event["position"] for event in published] == [event["position"] for event in events],
+        lambda: f"the stream has {len(published)} events, the log {len(events)}",
+    )
+    promise(published == events, "an event on the stream is not the one in the log")
+    for (subject, headers, _), event in zip(messages, events):
+        kind = event["type"].removeprefix("citas.").rsplit(".v", 1)[0]
+        promise(subject.startswith("citas.events.") and subject.endswith(kind), subject)
+        promise(headers.get("Nats-Msg-Id") == event["id"], f"message id of {event['position']}")
+    run.checked["events on the bus"] += len(messages)
+
+
+def read_store(folder, appointments):
+    """The country's entry of each appointment, or None: read by the store's own code."""
+    finished = subprocess.run(
+        [STORE_READER, folder],
+        input="\n".join(appointments) + "\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    promise(finished.returncode == 0, finished.stderr)
+    return [json.loads(line) for line in finished.stdout.splitlines()]
+
+
+def check_country_stores(run, folders, events):
+    """Confirmed appointments are registered under the id that was confirmed; cancelled ones are
+    withdrawn."""
+    statuses = oracle.statuses(events)
+    countries = {
+        event["subject"]: event["data"]["countryISO"]
+        for event in events
+        if event["type"] == oracle.REQUESTED
+    }
+    registered = {
+        event["subject"]: event["data"]["registrationId"]
+        for event in events
+        if event["type"] == oracle.CONFIRMED
+    }
+    for country, folder in folders.items():
+        mine = [each for each, where in countries.items() if where == country]
+        for appointment, entry in zip(mine, read_store(folder, mine)):
+            check_entry(appointment, entry, statuses[appointment], registered.get(appointment))
+        run.checked[f"entries of the store of {country}"] += len(mine)
+
+
+def check_entry(appointment, entry, status, registration):
+    state = entry and entry["state"]
+    expected = {"completed": "registered", "failed": "refused", "cancelled": "withdrawn"}[status]
+    promise(state == expected, f"{appointment} is {status}, and {state} in its country's store")
+    if status == "completed":
+        promise(
+            entry["registrationId"] == registration,
+            f"{appointment} was confirmed as {registration}, and is stored as {entry}",
+        )

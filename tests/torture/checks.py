@@ -1,0 +1,50 @@
+"""What must hold when the load has ended: the oracle's record against everything that is stored."""
+
+import oracle
+from framework import promise
+from harness import citas
+from load import INSUREDS
+
+
+def check_keys(run, server, known, count=200):
+    """Keys give their first outcome still, and the log does not grow."""
+    before = server.client.get("/events/head").json
+    for booking in run.random.sample(known.bookings, min(count, len(known.bookings))):
+        answer = server.client.post("/appointments", booking.body, idempotency_key=booking.key)
+        promise(answer.status == 201 and answer.replayed, answer.text)
+        promise(answer.json["appointmentId"] == booking.appointment, f"{booking.key} is another")
+        run.checked["keys repeated"] += 1
+    promise(server.client.get("/events/head").json == before, "repeated keys added to the log")
+
+
+def check_read_model(run, server, events):
+    """What clients read is what the events say."""
+    expected = oracle.statuses(events)
+    found = {
+        appointment["appointmentId"]: appointment["status"]
+        for insured in INSUREDS
+        for appointment in server.client.pages(f"/appointments/{insured}", "appointments")
+    }
+    promise(found == expected, lambda: f"read model: {set(found.items()) ^ set(expected.items())}")
+    run.checked["appointments in the read model"] += len(found)
+
+
+def check_log(run, server, known):
+    """Returns the events."""
+    events = server.client.events()
+    defects = known.defects(events)
+    promise(
+        not defects, lambda: f"{len(defects)} defects, the first:\n" + "\n".join(defects[:20])
+    )
+    run.checked["events in the log"] += len(events)
+    run.checked["acknowledged bookings found"] += len(known.bookings)
+    run.checked["acknowledged cancellations found"] += len(known.cancellations)
+    check_read_model(run, server, events)
+    return events
+
+
+def verify(run, server):
+    """Of a stopped server: the hash chain, the tag index, the head marker."""
+    verified = citas("verify", "--data", server.data)
+    promise(verified.returncode == 0, verified.stderr)
+    run.checked["logs verified"] += 1

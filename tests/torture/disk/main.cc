@@ -1,0 +1,54 @@
+// The suites of ops/torture that run in one process, on simulated disks.
+//
+//   citas_torture power|io|rot --cycles N --seed S [--canary NAME]
+//
+// Prints what was done as JSON. Exit code 0: every promise was kept; 1: one was not, and `failure`
+// says which.
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "tests/torture/disk/report.h"
+
+namespace citas::torture {
+namespace {
+
+const std::map<std::string, Canary> kCanaries{{"none", Canary::kNone},
+                                              {"no-sync", Canary::kNoSync},
+                                              {"early-acknowledge", Canary::kEarlyAcknowledge},
+                                              {"no-deduplication", Canary::kNoDeduplication},
+                                              {"no-marker-check", Canary::kNoMarkerCheck}};
+using Suite = void (*)(const Plan&, Report&);
+const std::map<std::string, Suite> kSuites{{"power", run_power}, {"io", run_io}, {"rot", run_rot}};
+
+int run(const std::string& suite, const Plan& plan) {
+  Report report;
+  nlohmann::json result;
+  try {
+    kSuites.at(suite)(plan, report);
+    result["failure"] = nullptr;
+  } catch (const Defect& defect) {
+    result["failure"] = defect.what();
+  }
+  result["injected"] = report.injected;
+  result["checked"] = report.checked;
+  result["figures"] = report.figures;
+  std::cout << result.dump() << '\n';
+  return result["failure"].is_null() ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace citas::torture
+
+int main(int argc, char** argv) {
+  using namespace citas::torture;  // NOLINT: it is this program
+  CLI::App app{"torture on simulated disks"};
+  std::string suite;
+  Plan plan;
+  app.add_option("suite", suite)->required()->check(CLI::IsMember(kSuites));
+  app.add_option("--cycles", plan.cycles)->required();
+  app.add_option("--seed", plan.seed)->required();
+  app.add_option("--canary", plan.canary)->transform(CLI::CheckedTransformer(kCanaries));
+  CLI11_PARSE(app, argc, argv);
+  return run(suite, plan);
+}

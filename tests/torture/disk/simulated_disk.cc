@@ -1,0 +1,736 @@
+#include "tests/torture/disk/simulated_disk.h"
+
+#include <rocksdb/env.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "events/base/check.h"
+
+namespace citas::torture {
+
+using rocksdb::IOStatus;
+using rocksdb::Slice;
+
+namespace {
+
+class SilentLogger : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
+struct Place {
+  std::string folder;
+  std::string name;
+};
+
+Place place_of(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  const auto slash = path.rfind('/');
+  return {path.substr(0, slash), path.substr(slash + 1)};
+}
+
+bool coin(SimulatedDisk::Random& random) { return (random() & 1) != 0; }
+
+std::uint64_t up_to(SimulatedDisk::Random& random, std::uint64_t most) {
+  return std::uniform_int_distribution<std::uint64_t>(0, most)(random);
+}
+
+}  // namespace
+
+const char* to_string(Operation kind) {
+  switch (kind) {
+    case Operation::kOpen:
+      return "open";
+    case Operation::kRead:
+      return "read";
+    case Operation::kWrite:
+      return "write";
+    case Operation::kSync:
+      return "sync";
+    case Operation::kFolderSync:
+      return "folder-sync";
+    case Operation::kRename:
+      return "rename";
+    case Operation::kCreate:
+      return "create";
+    case Operation::kDelete:
+      return "delete";
+  }
+  return "?";
+}
+
+const char* to_string(Loss loss) {
+  switch (loss) {
+    case Loss::kDrop:
+      return "drop";
+    case Loss::kTear:
+      return "tear";
+    case Loss::kReorder:
+      return "reorder";
+  }
+  return "?";
+}
+
+// A file, or a folder.
+struct SimulatedDisk::Node {
+  bool folder = false;
+  // Of a file.
+  std::string now;
+  std::string durable;
+  std::set<std::uint64_t> dirty;  // sectors written since the last sync
+  bool synced = false;            // ever
+  // Of a folder.
+  std::map<std::string, NodePtr> names;
+  std::map<std::string, NodePtr> durable_names;
+  std::vector<FolderChange> pending;
+};
+
+// One open file, however it was opened.
+class SimulatedDisk::OpenFile {
+ public:
+  OpenFile(SimulatedDisk& disk, NodePtr node) : disk_(disk), node_(std::move(node)) {}
+
+  IOStatus append(std::string_view bytes) { return disk_.write(node_, std::nullopt, bytes); }
+  IOStatus write(std::uint64_t offset, std::string_view bytes) {
+    return disk_.write(node_, offset, bytes);
+  }
+  IOStatus read(std::uint64_t offset, std::size_t size, Slice* result, char* scratch) const {
+    return disk_.read(node_, offset, size, result, scratch);
+  }
+  IOStatus sync() { return disk_.sync(node_); }
+  IOStatus truncate(std::uint64_t size) { return disk_.truncate(node_, size); }
+  std::uint64_t size() const { return disk_.size_of(node_); }
+
+  class Sequential;
+  class RandomAccess;
+  class Writable;
+  class RandomRW;
+
+ private:
+  SimulatedDisk& disk_;
+  NodePtr node_;
+};
+
+class SimulatedDisk::OpenFile::Sequential : public rocksdb::FSSequentialFile {
+ public:
+  explicit Sequential(OpenFile file) : file_(std::move(file)) {}
+  IOStatus Read(size_t size, const Options&, Slice* result, char* scratch, Debug*) override {
+    const IOStatus got = file_.read(at_, size, result, scratch);
+    if (got.ok()) at_ += result->size();
+    return got;
+  }
+  IOStatus Skip(uint64_t size) override {
+    at_ += size;
+    return IOStatus::OK();
+  }
+
+ private:
+  OpenFile file_;
+  std::uint64_t at_ = 0;
+};
+
+class SimulatedDisk::OpenFile::RandomAccess : public rocksdb::FSRandomAccessFile {
+ public:
+  explicit RandomAccess(OpenFile file) : file_(std::move(file)) {}
+  IOStatus Read(uint64_t offset, size_t size, const Options&, Slice* result, char* scratch,
+                Debug*) const override {
+    return file_.read(offset, size, result, scratch);
+  }
+
+ private:
+  OpenFile file_;
+};
+
+class SimulatedDisk::OpenFile::Writable : public rocksdb::FSWritableFile {
+ public:
+  explicit Writable(OpenFile file) : file_(std::move(file)) {}
+  using rocksdb::FSWritableFile::Append;
+  using rocksdb::FSWritableFile::PositionedAppend;
+  IOStatus Append(const Slice& bytes, const Options&, Debug*) override {
+    return file_.append(bytes.ToStringView());
+  }
+  IOStatus PositionedAppend(const Slice& bytes, uint64_t offset, const Options&, Debug*) override {
+    return file_.write(offset, bytes.ToStringView());
+  }
+  IOStatus Truncate(uint64_t size, const Options&, Debug*) override { return file_.truncate(size); }
+  IOStatus Close(const Options&, Debug*) override { return IOStatus::OK(); }
+  IOStatus Flush(const Options&, Debug*) override { return IOStatus::OK(); }
+  IOStatus Sync(const Options&, Debug*) override { return file_.sync(); }
+  uint64_t GetFileSize(const Options&, Debug*) override { return file_.size(); }
+  bool IsSyncThreadSafe() const override { return true; }
+
+ private:
+  OpenFile file_;
+};
+
+class SimulatedDisk::OpenFile::RandomRW : public rocksdb::FSRandomRWFile {
+ public:
+  explicit RandomRW(OpenFile file) : file_(std::move(file)) {}
+  IOStatus Write(uint64_t offset, const Slice& bytes, const Options&, Debug*) override {
+    return file_.write(offset, bytes.ToStringView());
+  }
+  IOStatus Read(uint64_t offset, size_t size, const Options&, Slice* result, char* scratch,
+                Debug*) const override {
+    return file_.read(offset, size, result, scratch);
+  }
+  IOStatus Flush(const Options&, Debug*) override { return IOStatus::OK(); }
+  IOStatus Sync(const Options&, Debug*) override { return file_.sync(); }
+  IOStatus Close(const Options&, Debug*) override { return IOStatus::OK(); }
+
+ private:
+  OpenFile file_;
+};
+
+class SimulatedDisk::OpenFolder : public rocksdb::FSDirectory {
+ public:
+  OpenFolder(SimulatedDisk& disk, NodePtr node) : disk_(disk), node_(std::move(node)) {}
+  IOStatus Fsync(const Options&, Debug*) override { return disk_.sync_folder(node_); }
+  IOStatus Close(const Options&, Debug*) override { return IOStatus::OK(); }
+  size_t GetUniqueId(char*, size_t) const override { return 0; }
+
+ private:
+  SimulatedDisk& disk_;
+  NodePtr node_;
+};
+
+SimulatedDisk::SimulatedDisk(const std::string& root)
+    : FileSystemWrapper(rocksdb::FileSystem::Default()),
+      root_path_(root),
+      root_(std::make_shared<Node>()) {
+  root_->folder = true;
+}
+
+SimulatedDisk::~SimulatedDisk() = default;
+
+void SimulatedDisk::cut_power_at(std::uint64_t number) {
+  const std::lock_guard lock(mutex_);
+  cut_at_ = changes_ + number;
+}
+
+void SimulatedDisk::cut_power_now() {
+  const std::lock_guard lock(mutex_);
+  off_ = true;
+}
+
+void SimulatedDisk::fail(const Fault& fault) {
+  const std::lock_guard lock(mutex_);
+  fault_ = fault;
+  counts_ = {};
+}
+
+void SimulatedDisk::ignore_syncs() {
+  const std::lock_guard lock(mutex_);
+  ignores_syncs_ = true;
+}
+
+bool SimulatedDisk::power_is_off() const {
+  const std::lock_guard lock(mutex_);
+  return off_;
+}
+
+bool SimulatedDisk::fault_happened() const {
+  const std::lock_guard lock(mutex_);
+  return fault_happened_;
+}
+
+std::uint64_t SimulatedDisk::changes() const {
+  const std::lock_guard lock(mutex_);
+  return changes_;
+}
+
+std::uint64_t SimulatedDisk::count(Operation kind) const {
+  const std::lock_guard lock(mutex_);
+  return counts_[static_cast<std::size_t>(kind)];
+}
+
+// Counts an operation and decides whether it takes place.
+IOStatus SimulatedDisk::begin(Operation kind, const std::string& what) {
+  if (kind != Operation::kOpen && kind != Operation::kRead) {
+    ++changes_;
+    if (cut_at_ != 0 && changes_ >= cut_at_) off_ = true;
+  }
+  if (off_) return IOStatus::IOError(what, "the power is off");
+  const std::uint64_t number = ++counts_[static_cast<std::size_t>(kind)];
+  if (fault_ && fault_->kind == kind && fault_->number == number) {
+    fault_happened_ = true;
+    return fault_->no_space ? IOStatus::NoSpace(what, "No space left on device")
+                            : IOStatus::IOError(what, "Input/output error");
+  }
+  return IOStatus::OK();
+}
+
+SimulatedDisk::NodePtr SimulatedDisk::find(const std::string& path) const {
+  if (!path.starts_with(root_path_)) return nullptr;
+  NodePtr node = root_;
+  for (std::size_t from = root_path_.size(); node && from < path.size();) {
+    const auto slash = std::min(path.find('/', from), path.size());
+    const std::string name = path.substr(from, slash - from);
+    from = slash + 1;
+    if (name.empty()) continue;
+    const auto found = node->names.find(name);
+    node = found == node->names.end() ? nullptr : found->second;
+  }
+  return node;
+}
+
+IOStatus SimulatedDisk::change_folder(const std::string& folder, FolderChange change) {
+  const NodePtr node = find(folder);
+  if (!node || !node->folder) return IOStatus::PathNotFound(folder);
+  for (const auto& [name, target] : change) {
+    if (target) {
+      node->names[name] = target;
+    } else {
+      node->names.erase(name);
+    }
+  }
+  node->pending.push_back(std::move(change));
+  return IOStatus::OK();
+}
+
+void SimulatedDisk::write(Node& node, std::uint64_t offset, std::string_view bytes) {
+  if (bytes.empty()) return;
+  if (node.now.size() < offset + bytes.size()) node.now.resize(offset + bytes.size());
+  node.now.replace(offset, bytes.size(), bytes);
+  for (std::uint64_t at = offset / kSector; at <= (offset + bytes.size() - 1) / kSector; ++at) {
+    node.dirty.insert(at);
+  }
+}
+
+void SimulatedDisk::truncate(Node& node, std::uint64_t size) {
+  node.now.resize(size);
+  node.dirty.insert(size / kSector);
+}
+
+void SimulatedDisk::sync(Node& node) {
+  node.durable.resize(node.now.size());
+  for (const std::uint64_t sector : node.dirty) {
+    const std::size_t from = sector * kSector;
+    if (from >= node.now.size()) continue;
+    const std::size_t size = std::min(kSector, node.now.size() - from);
+    node.durable.replace(from, size, node.now, from, size);
+  }
+  node.dirty.clear();
+  node.synced = true;
+}
+
+SimulatedDisk::NodePtr SimulatedDisk::copy(const Node& node) {
+  auto twin = std::make_shared<Node>();
+  twin->folder = node.folder;
+  twin->now = twin->durable = node.now;
+  for (const auto& [name, child] : node.names) twin->names[name] = copy(*child);
+  twin->durable_names = twin->names;
+  return twin;
+}
+
+// Syncing a new file writes the journal out, and with it the file's name (ext4, xfs, btrfs): if a
+// later change of the folder survives, so does the name of a file that was synced before.
+std::vector<bool> SimulatedDisk::surviving_changes(const Node& node, Loss loss, Random& random) {
+  const std::size_t count = node.pending.size();
+  std::vector<bool> kept(count, false);
+  if (loss == Loss::kDrop) return kept;
+  if (loss == Loss::kTear) {
+    std::fill_n(kept.begin(), up_to(random, count), true);
+    return kept;
+  }
+  bool later = false;
+  for (std::size_t i = count; i-- > 0;) {
+    const bool of_synced_file = std::ranges::any_of(
+        node.pending[i], [](const auto& change) { return change.second && change.second->synced; });
+    kept[i] = coin(random) || (later && of_synced_file);
+    later = later || kept[i];
+  }
+  return kept;
+}
+
+SimulatedDisk::NodePtr SimulatedDisk::survivor(const Node& node, Loss loss, Random& random) {
+  auto left = std::make_shared<Node>();
+  left->folder = node.folder;
+  if (node.folder) {
+    std::map<std::string, NodePtr> names = node.durable_names;
+    const std::vector<bool> kept = surviving_changes(node, loss, random);
+    for (std::size_t i = 0; i < node.pending.size(); ++i) {
+      if (!kept[i]) continue;
+      for (const auto& [name, target] : node.pending[i]) names[name] = target;
+    }
+    for (const auto& [name, child] : names) {
+      if (child) left->names[name] = survivor(*child, loss, random);
+    }
+    left->durable_names = left->names;
+    return left;
+  }
+  std::string bytes = node.durable;
+  if (loss != Loss::kDrop && !node.dirty.empty()) {
+    const std::size_t kept = up_to(random, node.dirty.size());
+    std::size_t number = 0;
+    for (const std::uint64_t sector : node.dirty) {
+      const bool keep = loss == Loss::kReorder ? coin(random) : number < kept;
+      ++number;
+      const std::size_t from = sector * kSector;
+      if (!keep || from >= node.now.size()) continue;
+      const std::size_t size = std::min(kSector, node.now.size() - from);
+      if (bytes.size() < from + size) bytes.resize(from + size);
+      bytes.replace(from, size, node.now, from, size);
+    }
+    // The file's length may have been written out ahead of its contents.
+    if (loss == Loss::kReorder && bytes.size() < node.now.size() && coin(random)) {
+      bytes.resize(bytes.size() + up_to(random, node.now.size() - bytes.size()));
+    }
+  }
+  left->now = left->durable = std::move(bytes);
+  return left;
+}
+
+std::shared_ptr<SimulatedDisk> SimulatedDisk::after_power_cut(Loss loss, Random& random) const {
+  auto next = std::make_shared<SimulatedDisk>(root_path_);
+  const std::lock_guard lock(mutex_);
+  next->root_ = survivor(*root_, loss, random);
+  return next;
+}
+
+std::shared_ptr<SimulatedDisk> SimulatedDisk::after_crash() const {
+  auto next = std::make_shared<SimulatedDisk>(root_path_);
+  const std::lock_guard lock(mutex_);
+  next->root_ = copy(*root_);
+  return next;
+}
+
+std::vector<std::string> SimulatedDisk::files() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> found;
+  const auto visit = [&](const auto& self, const Node& node, const std::string& path) -> void {
+    for (const auto& [name, child] : node.names) {
+      const std::string at = path + "/" + name;
+      if (child->folder) {
+        self(self, *child, at);
+      } else {
+        found.push_back(at);
+      }
+    }
+  };
+  visit(visit, *root_, root_path_);
+  return found;
+}
+
+std::string SimulatedDisk::contents(const std::string& path) const {
+  const std::lock_guard lock(mutex_);
+  const NodePtr node = find(path);
+  CHECK(node && !node->folder);
+  return node->now;
+}
+
+void SimulatedDisk::set_contents(const std::string& path, std::string bytes) {
+  const std::lock_guard lock(mutex_);
+  const NodePtr node = find(path);
+  CHECK(node && !node->folder);
+  node->now = node->durable = std::move(bytes);
+  node->dirty.clear();
+}
+
+IOStatus SimulatedDisk::write(const NodePtr& node, std::optional<std::uint64_t> offset,
+                              std::string_view bytes) {
+  const std::lock_guard lock(mutex_);
+  const IOStatus begun = begin(Operation::kWrite, "write");
+  const bool failed = !begun.ok();
+  if (failed && off_ && changes_ > cut_at_) return begun;
+  // What fails, or is under way when the power goes, has been done in part.
+  write(*node, offset.value_or(node->now.size()), bytes.substr(0, bytes.size() / (failed ? 2 : 1)));
+  return begun;
+}
+
+IOStatus SimulatedDisk::read(const NodePtr& node, std::uint64_t offset, std::size_t size,
+                             Slice* result, char* scratch) {
+  const std::lock_guard lock(mutex_);
+  const IOStatus begun = begin(Operation::kRead, "read");
+  *result = Slice(scratch, 0);
+  if (!begun.ok() || offset >= node->now.size()) return begun;
+  const std::size_t got = std::min<std::size_t>(size, node->now.size() - offset);
+  std::memcpy(scratch, node->now.data() + offset, got);
+  *result = Slice(scratch, got);
+  return begun;
+}
+
+IOStatus SimulatedDisk::sync(const NodePtr& node) {
+  const std::lock_guard lock(mutex_);
+  const IOStatus begun = begin(Operation::kSync, "sync");
+  if (begun.ok() && !ignores_syncs_) sync(*node);
+  // A kernel that could not write pages marks them clean: no later sync will write them.
+  if (!begun.ok() && !off_) node->dirty.clear();
+  return begun;
+}
+
+IOStatus SimulatedDisk::truncate(const NodePtr& node, std::uint64_t size) {
+  const std::lock_guard lock(mutex_);
+  const IOStatus begun = begin(Operation::kWrite, "truncate");
+  if (begun.ok()) truncate(*node, size);
+  return begun;
+}
+
+IOStatus SimulatedDisk::sync_folder(const NodePtr& node) {
+  const std::lock_guard lock(mutex_);
+  const IOStatus begun = begin(Operation::kFolderSync, "sync folder");
+  if (!begun.ok() || ignores_syncs_) return begun;
+  node->durable_names = node->names;
+  node->pending.clear();
+  return begun;
+}
+
+std::uint64_t SimulatedDisk::size_of(const NodePtr& node) const {
+  const std::lock_guard lock(mutex_);
+  return node->now.size();
+}
+
+// A new file under that name; one that was there stays as it was for whoever has it open.
+IOStatus SimulatedDisk::open_new(const std::string& path, NodePtr& node) {
+  const IOStatus begun = begin(Operation::kCreate, path);
+  if (!begun.ok()) return begun;
+  node = std::make_shared<Node>();
+  const Place place = place_of(path);
+  return change_folder(place.folder, {{place.name, node}});
+}
+
+IOStatus SimulatedDisk::NewSequentialFile(const std::string& path, const FileOptions&,
+                                          std::unique_ptr<rocksdb::FSSequentialFile>* result,
+                                          Debug*) {
+  const std::lock_guard lock(mutex_);
+  const NodePtr node = find(path);
+  if (!node) return IOStatus::PathNotFound(path);
+  const IOStatus begun = begin(Operation::kOpen, path);
+  if (begun.ok()) *result = std::make_unique<OpenFile::Sequential>(OpenFile(*this, node));
+  return begun;
+}
+
+IOStatus SimulatedDisk::NewRandomAccessFile(const std::string& path, const FileOptions&,
+                                            std::unique_ptr<rocksdb::FSRandomAccessFile>* result,
+                                            Debug*) {
+  const std::lock_guard lock(mutex_);
+  const NodePtr node = find(path);
+  if (!node) return IOStatus::PathNotFound(path);
+  const IOStatus begun = begin(Operation::kOpen, path);
+  if (begun.ok()) *result = std::make_unique<OpenFile::RandomAccess>(OpenFile(*this, node));
+  return begun;
+}
+
+IOStatus SimulatedDisk::NewWritableFile(const std::string& path, const FileOptions&,
+                                        std::unique_ptr<rocksdb::FSWritableFile>* result, Debug*) {
+  const std::lock_guard lock(mutex_);
+  NodePtr node;
+  const IOStatus opened = open_new(path, node);
+  if (opened.ok()) *result = std::make_unique<OpenFile::Writable>(OpenFile(*this, node));
+  return opened;
+}
+
+IOStatus SimulatedDisk::ReopenWritableFile(const std::string& path, const FileOptions& options,
+                                           std::unique_ptr<rocksdb::FSWritableFile>* result,
+                                           Debug* debug) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const NodePtr node = find(path)) {
+      const IOStatus begun = begin(Operation::kOpen, path);
+      if (begun.ok()) *result = std::make_unique<OpenFile::Writable>(OpenFile(*this, node));
+      return begun;
+    }
+  }
+  return NewWritableFile(path, options, result, debug);
+}
+
+IOStatus SimulatedDisk::ReuseWritableFile(const std::string&, const std::string&,
+                                          const FileOptions&,
+                                          std::unique_ptr<rocksdb::FSWritableFile>*, Debug*) {
+  return IOStatus::NotSupported("reuse of log files");
+}
+
+IOStatus SimulatedDisk::NewRandomRWFile(const std::string& path, const FileOptions&,
+                                        std::unique_ptr<rocksdb::FSRandomRWFile>* result, Debug*) {
+  const std::lock_guard lock(mutex_);
+  const NodePtr node = find(path);
+  if (!node) return IOStatus::PathNotFound(path);
+  const IOStatus begun = begin(Operation::kOpen, path);
+  if (begun.ok()) *result = std::make_unique<OpenFile::RandomRW>(OpenFile(*this, node));
+  return begun;
+}
+
+IOStatus SimulatedDisk::NewMemoryMappedFileBuffer(
+    const std::string&, std::unique_ptr<rocksdb::MemoryMappedFileBuffer>*) {
+  return IOStatus::NotSupported("memory-mapped files");
+}
+
+IOStatus SimulatedDisk::NewDirectory(const std::string& path, const Options&,
+                                     std::unique_ptr<rocksdb::FSDirectory>* result, Debug*) {
+  const std::lock_guard lock(mutex_);
+  const NodePtr node = find(path);
+  if (!node || !node->folder) return IOStatus::PathNotFound(path);
+  const IOStatus begun = begin(Operation::kOpen, path);
+  if (begun.ok()) *result = std::make_unique<OpenFolder>(*this, node);
+  return begun;
+}
+
+IOStatus SimulatedDisk::FileExists(const std::string& path, const Options&, Debug*) {
+  const std::lock_guard lock(mutex_);
+  return find(path) ? IOStatus::OK() : IOStatus::NotFound(path);
+}
+
+IOStatus SimulatedDisk::GetChildren(const std::string& path, const Options&,
+                                    std::vector<std::string>* result, Debug*) {
+  const std::lock_guard lock(mutex_);
+  const NodePtr node = find(path);
+  if (!node || !node->folder) return IOStatus::PathNotFound(path);
+  result->clear();
+  for (const auto& [name, child] : node->names) result->push_back(name);
+  return IOStatus::OK();
+}
+
+IOStatus SimulatedDisk::GetChildrenFileAttributes(const std::string& path, const Options&,
+                                                  std::vector<rocksdb::FileAttributes>* result,
+                                                  Debug*) {
+  const std::lock_guard lock(mutex_);
+  const NodePtr node = find(path);
+  if (!node || !node->folder) return IOStatus::PathNotFound(path);
+  result->clear();
+  for (const auto& [name, child] : node->names) result->push_back({name, child->now.size()});
+  return IOStatus::OK();
+}
+
+IOStatus SimulatedDisk::DeleteFile(const std::string& path, const Options&, Debug*) {
+  const std::lock_guard lock(mutex_);
+  const NodePtr node = find(path);
+  if (!node || node->folder) return IOStatus::PathNotFound(path);
+  const IOStatus begun = begin(Operation::kDelete, path);
+  if (!begun.ok()) return begun;
+  const Place place = place_of(path);
+  return change_folder(place.folder, {{place.name, nullptr}});
+}
+
+IOStatus SimulatedDisk::Truncate(const std::string& path, size_t size, const Options&, Debug*) {
+  NodePtr node;
+  {
+    const std::lock_guard lock(mutex_);
+    node = find(path);
+  }
+  return node ? truncate(node, size) : IOStatus::PathNotFound(path);
+}
+
+IOStatus SimulatedDisk::CreateDir(const std::string& path, const Options&, Debug*) {
+  const std::lock_guard lock(mutex_);
+  if (find(path)) return IOStatus::IOError(path, "exists");
+  NodePtr node;
+  const IOStatus created = open_new(path, node);
+  if (created.ok()) node->folder = true;
+  return created;
+}
+
+IOStatus SimulatedDisk::CreateDirIfMissing(const std::string& path, const Options& options,
+                                           Debug* debug) {
+  if (FileExists(path, options, debug).ok()) return IOStatus::OK();
+  return CreateDir(path, options, debug);
+}
+
+IOStatus SimulatedDisk::DeleteDir(const std::string& path, const Options&, Debug*) {
+  const std::lock_guard lock(mutex_);
+  const NodePtr node = find(path);
+  if (!node || !node->folder) return IOStatus::PathNotFound(path);
+  if (!node->names.empty()) return IOStatus::IOError(path, "not empty");
+  const IOStatus begun = begin(Operation::kDelete, path);
+  if (!begun.ok()) return begun;
+  const Place place = place_of(path);
+  return change_folder(place.folder, {{place.name, nullptr}});
+}
+
+IOStatus SimulatedDisk::GetFileSize(const std::string& path, const Options&, uint64_t* size,
+                                    Debug*) {
+  const std::lock_guard lock(mutex_);
+  const NodePtr node = find(path);
+  if (!node) return IOStatus::PathNotFound(path);
+  *size = node->now.size();
+  return IOStatus::OK();
+}
+
+IOStatus SimulatedDisk::GetFileModificationTime(const std::string&, const Options&, uint64_t* time,
+                                                Debug*) {
+  *time = 0;
+  return IOStatus::OK();
+}
+
+IOStatus SimulatedDisk::GetAbsolutePath(const std::string& path, const Options&,
+                                        std::string* result, Debug*) {
+  *result = path;
+  return IOStatus::OK();
+}
+
+// Within a folder it is one change; between folders two, of which power loss may keep one.
+IOStatus SimulatedDisk::rename_locked(const std::string& from, const std::string& to) {
+  const NodePtr node = find(from);
+  if (!node) return IOStatus::PathNotFound(from);
+  const IOStatus begun = begin(Operation::kRename, from);
+  if (!begun.ok()) return begun;
+  const Place old_place = place_of(from);
+  const Place new_place = place_of(to);
+  if (old_place.folder == new_place.folder) {
+    return change_folder(old_place.folder, {{old_place.name, nullptr}, {new_place.name, node}});
+  }
+  const IOStatus linked = change_folder(new_place.folder, {{new_place.name, node}});
+  return linked.ok() ? change_folder(old_place.folder, {{old_place.name, nullptr}}) : linked;
+}
+
+IOStatus SimulatedDisk::RenameFile(const std::string& from, const std::string& to, const Options&,
+                                   Debug*) {
+  const std::lock_guard lock(mutex_);
+  return rename_locked(from, to);
+}
+
+IOStatus SimulatedDisk::LinkFile(const std::string& from, const std::string& to, const Options&,
+                                 Debug*) {
+  const std::lock_guard lock(mutex_);
+  const NodePtr node = find(from);
+  if (!node) return IOStatus::PathNotFound(from);
+  const IOStatus begun = begin(Operation::kCreate, to);
+  if (!begun.ok()) return begun;
+  const Place place = place_of(to);
+  return change_folder(place.folder, {{place.name, node}});
+}
+
+IOStatus SimulatedDisk::NumFileLinks(const std::string&, const Options&, uint64_t* count, Debug*) {
+  *count = 1;
+  return IOStatus::OK();
+}
+
+IOStatus SimulatedDisk::AreFilesSame(const std::string& first, const std::string& second,
+                                     const Options&, bool* same, Debug*) {
+  const std::lock_guard lock(mutex_);
+  *same = find(first) == find(second);
+  return IOStatus::OK();
+}
+
+// The log keeps a lock of its own; RocksDB's would only be another file.
+IOStatus SimulatedDisk::LockFile(const std::string&, const Options&, rocksdb::FileLock** lock,
+                                 Debug*) {
+  *lock = new rocksdb::FileLock;  // NOLINT(cppcoreguidelines-owning-memory): the interface's way
+  return IOStatus::OK();
+}
+
+IOStatus SimulatedDisk::UnlockFile(rocksdb::FileLock* lock, const Options&, Debug*) {
+  delete lock;  // NOLINT(cppcoreguidelines-owning-memory)
+  return IOStatus::OK();
+}
+
+IOStatus SimulatedDisk::NewLogger(const std::string&, const Options&,
+                                  std::shared_ptr<rocksdb::Logger>* result, Debug*) {
+  *result = std::make_shared<SilentLogger>();
+  return IOStatus::OK();
+}
+
+IOStatus SimulatedDisk::GetFreeSpace(const std::string&, const Options&, uint64_t* bytes, Debug*) {
+  *bytes = std::uint64_t{1} << 40;
+  return IOStatus::OK();
+}
+
+IOStatus SimulatedDisk::IsDirectory(const std::string& path, const Options&, bool* is, Debug*) {
+  const std::lock_guard lock(mutex_);
+  const NodePtr node = find(path);
+  if (!node) return IOStatus::PathNotFound(path);
+  *is = node->folder;
+  return IOStatus::OK();
+}
+
+}  // namespace citas::torture

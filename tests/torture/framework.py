@@ -1,0 +1,132 @@
+"""What every suite shares: its plan, its result, and how that is told."""
+
+import collections
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import random
+import shutil
+import sys
+import tempfile
+import time
+
+
+class Broken(Exception):
+    """A promise of the system was not kept."""
+
+
+def promise(kept, broken):
+    """An assertion that no interpreter option switches off."""
+    if not kept:
+        raise Broken(broken() if callable(broken) else broken)
+
+
+@dataclasses.dataclass(frozen=True)
+class Suite:
+    run: object  # takes a Run
+    what: str  # one line
+    short: int  # cycles in the short form
+    long: int  # cycles in the long form
+
+
+@dataclasses.dataclass
+class Run:
+    """One execution of a suite: what it was told to do, and what it did."""
+
+    suite: str
+    cycles: int
+    seed: int
+    short: bool
+    folder: pathlib.Path
+    injected: collections.Counter = dataclasses.field(default_factory=collections.Counter)
+    checked: collections.Counter = dataclasses.field(default_factory=collections.Counter)
+    figures: dict = dataclasses.field(default_factory=dict)
+    failure: str = None
+    seconds: float = 0.0
+
+    def __post_init__(self):
+        self.random = random.Random(f"{self.suite}/{self.seed}")
+
+    def progress(self, text):
+        """On a terminal one line that changes, elsewhere nothing."""
+        if sys.stderr.isatty():
+            print(f"\r\033[K{self.suite}: {text}", end="", file=sys.stderr, flush=True)
+
+    @property
+    def repeat(self):
+        form = " --short" if self.short else ""
+        return f"ops/torture {self.suite} --cycles {self.cycles} --seed {self.seed}{form}"
+
+    def as_json(self):
+        return {
+            "suite": self.suite,
+            "ok": self.failure is None,
+            "cycles": self.cycles,
+            "seed": self.seed,
+            "seconds": round(self.seconds, 1),
+            "injected": dict(self.injected),
+            "checked": dict(self.checked),
+            "figures": self.figures,
+            "failure": self.failure,
+            "repeat": self.repeat,
+            "evidence": str(self.folder) if self.failure else None,
+        }
+
+    def as_text(self):
+        verdict = "FAILED" if self.failure else "ok"
+        lines = [
+            f"{self.suite}: {verdict}, {self.cycles} cycles, seed {self.seed}, {self.seconds:.0f} s"
+        ]
+        for title, found in (
+            ("injected", self.injected),
+            ("checked", self.checked),
+            ("figures", self.figures),
+        ):
+            lines += [f"  {title:9} {what}: {count}" for what, count in found.items()]
+        if self.failure:
+            lines += [f"  failure   {line}" for line in self.failure.splitlines()]
+            lines += [f"  repeat    {self.repeat}", f"  evidence  {self.folder}"]
+        return "\n".join(lines)
+
+
+def percentile(values, fraction):
+    """The smallest value that this fraction of all does not exceed; None without values."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(fraction * len(ordered)))] if ordered else None
+
+
+def execute(name, suite, cycles, seed, short):
+    """Runs a suite on a folder of its own, which stays behind when it fails."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix=f"citas-torture-{name}-"))
+    run = Run(name, cycles, seed, short, folder)
+    started = time.monotonic()
+    try:
+        suite.run(run)
+    except (Broken, AssertionError, OSError) as failure:
+        run.failure = f"{type(failure).__name__}: {failure}"
+    run.seconds = time.monotonic() - started
+    run.progress("")
+    if run.failure is None:
+        shutil.rmtree(folder, ignore_errors=True)
+    return run
+
+
+def report(run, output):
+    print(json.dumps(run.as_json()) if output == "json" else run.as_text(), flush=True)
+
+
+class Journal:
+    """One JSON document a line, in a file that outlives whoever writes it. Thread-safe: each line
+    is one write to a file opened for appending."""
+
+    def __init__(self, path):
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+    def write(self, **entry):
+        os.write(self._descriptor, (json.dumps(entry) + "\n").encode())
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            os.close(self._descriptor)

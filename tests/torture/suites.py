@@ -1,0 +1,6 @@
+"""All suites, by name."""
+
+import disk
+import kill
+
+SUITES = {**kill.SUITES, **disk.SUITES}

@@ -1,0 +1,71 @@
+"""Server, worker and bus as processes of their own, and how they die."""
+
+from harness import CITAS, Nats, Process, Server
+
+
+class System:
+    """A server with the processor of CL, a worker for PE, and the bus between them."""
+
+    def __init__(self, folder, *server_options):
+        self.folder = folder
+        self.nats = Nats(folder / "nats")
+        self.server = Server(folder, "--workers", "CL", *server_options)
+        self.worker_data = folder / "worker"
+        self._worker = None
+
+    def start(self):
+        self.nats.start()
+        self.server.options += ("--nats", self.nats.url)
+        self.server.start()
+        self._start_worker()
+
+    def _start_worker(self):
+        command = [CITAS, "worker", "--country", "PE", "--nats", self.nats.url]
+        self._worker = Process([*command, "--data", self.worker_data], self.folder / "worker.log")
+
+    def processes(self):
+        return {"server": self.server.process, "worker": self._worker, "bus": self.nats.process}
+
+    def kill_server(self):
+        self.server.kill()
+        self.server.start()
+
+    def kill_worker(self):
+        self._worker.kill()
+        self._start_worker()
+
+    def kill_bus(self):
+        self.nats.kill()
+        self.nats.start()
+
+    def kill_bus_and_wipe_it(self):
+        self.nats.kill()
+        self.nats.wipe()
+        self.nats.start()
+
+    def kill_server_and_bus(self):
+        self.nats.kill()
+        self.server.kill()
+        self.nats.start()
+        self.server.start()
+
+    def kill_everything(self):
+        self._worker.kill()
+        self.nats.kill()
+        self.server.kill()
+        self.nats.start()
+        self.server.start()
+        self._start_worker()
+
+    def country_folders(self):
+        """Each country's own store; readable when everything has stopped."""
+        return {
+            "PE": self.worker_data / "countries/PE",
+            "CL": self.server.data / "countries/CL",
+        }
+
+    def stop(self):
+        """SIGTERM for server and worker; the bus stays for whoever wants to look at it."""
+        self.server.stop()
+        code = self._worker.terminate()
+        assert code == 0, f"the worker ended with {code}:\n{self._worker.output()[-4000:]}"
