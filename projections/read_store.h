@@ -12,6 +12,7 @@
 // tests/contract/projections.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -20,6 +21,7 @@
 #include <string_view>
 
 #include "events/base/result.h"
+#include "events/base/strong.h"
 #include "projections/checkpoint.h"
 
 namespace citas::projections {
@@ -32,6 +34,9 @@ struct KeyRange {
 
 enum class Order { kAscending, kDescending };
 
+// Counts what was written to one store since it was opened. Means nothing to another store.
+using Revision = Strong<struct RevisionTag, std::uint64_t>;
+
 // The views live only during the visit. Returns false to stop reading.
 using EntryVisitor = std::function<bool(std::string_view key, std::string_view value)>;
 
@@ -43,6 +48,8 @@ class ReadView {
 
   // Of the checkpoint that this view belongs to.
   virtual Position position() const = 0;
+  // For unchanged_since(): whatever was written by then is in this view.
+  virtual Revision revision() const = 0;
   // Corruption, Unavailable: the stored bytes could not be read. The same for scan().
   virtual Result<std::optional<std::string>> get(std::string_view key) = 0;
   virtual Status scan(const KeyRange& range, Order order, const EntryVisitor& visit) = 0;
@@ -64,6 +71,10 @@ class ReadStore {
   virtual Result<std::optional<std::string>> get(std::string_view key) const = 0;
   // nullopt: nothing was ever committed.
   virtual Result<std::optional<Checkpoint>> checkpoint() const = 0;
+  // For those who keep what they read. The position of a commit whose value of `key` is that in a
+  // view of `since`, and which is no older than any that was complete when this was called; nullopt
+  // when `key` was written since then, or may have been. Costs no look-up.
+  virtual std::optional<Position> unchanged_since(std::string_view key, Revision since) const = 0;
 
   // --- Writing: one thread at a time. ---
   // Each key at most once. Unavailable: nothing was changed.

@@ -14,9 +14,8 @@ class MemoryReadStore::View final : public ReadView {
   View(const View&) = delete;
   View& operator=(const View&) = delete;
 
-  Position position() const override {
-    return content_->checkpoint ? content_->checkpoint->head.position : Position{};
-  }
+  Position position() const override { return content_->position(); }
+  Revision revision() const override { return Revision{content_->commits}; }
 
   Result<std::optional<std::string>> get(std::string_view key) override {
     const auto found = content_->entries.find(key);
@@ -63,11 +62,18 @@ Result<std::optional<Checkpoint>> MemoryReadStore::checkpoint() const {
   return content_->checkpoint;
 }
 
+std::optional<Position> MemoryReadStore::unchanged_since(std::string_view, Revision since) const {
+  const std::lock_guard lock(mutex_);
+  return content_->commits == since.value() ? std::optional(content_->position()) : std::nullopt;
+}
+
 Status MemoryReadStore::commit(std::span<const Mutation> mutations, const Checkpoint& checkpoint) {
   const std::lock_guard lock(mutex_);
   if (content_->views > 0) {
-    content_ = std::make_shared<Content>(Content{content_->entries, content_->checkpoint, 0});
+    content_ = std::make_shared<Content>(
+        Content{content_->entries, content_->checkpoint, content_->commits, 0});
   }
+  ++content_->commits;
   for (const Mutation& mutation : mutations) {
     if (mutation.value) {
       content_->entries.insert_or_assign(std::string(mutation.key), std::string(*mutation.value));

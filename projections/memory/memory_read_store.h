@@ -1,6 +1,7 @@
 // MemoryReadStore: a ReadStore that lives and dies with the process.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -18,6 +19,8 @@ class MemoryReadStore final : public ReadStore {
   Result<std::unique_ptr<ReadView>> view() const override;
   Result<std::optional<std::string>> get(std::string_view key) const override;
   Result<std::optional<Checkpoint>> checkpoint() const override;
+  // Only while nothing at all is committed.
+  std::optional<Position> unchanged_since(std::string_view key, Revision since) const override;
   Status commit(std::span<const Mutation> mutations, const Checkpoint& checkpoint) override;
   Status flush() override { return {}; }
 
@@ -25,7 +28,9 @@ class MemoryReadStore final : public ReadStore {
   struct Content {
     std::map<std::string, std::string, std::less<>> entries;
     std::optional<Checkpoint> checkpoint;
+    std::uint64_t commits = 0;
     std::size_t views = 0;  // guarded by the mutex of the store
+    Position position() const { return checkpoint ? checkpoint->head.position : Position{}; }
   };
   class View;
 

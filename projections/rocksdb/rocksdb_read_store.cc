@@ -87,10 +87,11 @@ rocksdb::WriteOptions unlogged() {
 
 class View final : public ReadView {
  public:
-  View(std::unique_ptr<rocksdb::Iterator> entries, Position position)
-      : entries_(std::move(entries)), position_(position) {}
+  View(std::unique_ptr<rocksdb::Iterator> entries, Position position, Revision revision)
+      : entries_(std::move(entries)), position_(position), revision_(revision) {}
 
   Position position() const override { return position_; }
+  Revision revision() const override { return revision_; }
 
   Result<std::optional<std::string>> get(std::string_view key) override {
     entries_->Seek(slice(key));
@@ -154,7 +155,8 @@ class View final : public ReadView {
   }
 
   const std::unique_ptr<rocksdb::Iterator> entries_;
-  Position position_;
+  const Position position_;
+  const Revision revision_;
 };
 
 // The position in the checkpoint that the iterator sees.
@@ -210,11 +212,13 @@ Result<std::unique_ptr<ReadView>> RocksDbReadStore::view() const {
   const std::uint64_t before = commit_sequence_.load();
   const Position position{position_.load()};
   std::unique_ptr<rocksdb::Iterator> entries(db_->NewIterator(rocksdb::ReadOptions()));
+  // A commit that was under way may be in the view; to the revision it is one that is not.
+  const Revision revision{before - before % 2};
   const bool between_commits = before % 2 == 0 && commit_sequence_.load() == before;
-  if (between_commits) return std::make_unique<View>(std::move(entries), position);
+  if (between_commits) return std::make_unique<View>(std::move(entries), position, revision);
   const auto stored = stored_position(*entries);
   if (!stored) return failure(stored.error());
-  return std::make_unique<View>(std::move(entries), *stored);
+  return std::make_unique<View>(std::move(entries), *stored, revision);
 }
 
 Result<std::optional<std::string>> RocksDbReadStore::get(std::string_view key) const {
@@ -232,6 +236,14 @@ Result<std::optional<Checkpoint>> RocksDbReadStore::checkpoint() const {
   return decode_checkpoint(**stored);
 }
 
+// The position first: every commit up to it has left its marks.
+std::optional<Position> RocksDbReadStore::unchanged_since(std::string_view key,
+                                                          Revision since) const {
+  const Position position{position_.load()};
+  if (marks_.last_write(key) > since.value()) return std::nullopt;
+  return position;
+}
+
 citas::Status RocksDbReadStore::commit(std::span<const Mutation> mutations,
                                        const Checkpoint& checkpoint) {
   rocksdb::WriteBatch batch;
@@ -245,7 +257,8 @@ citas::Status RocksDbReadStore::commit(std::span<const Mutation> mutations,
   if (const auto staged = batch.Put(slice(kCheckpointKey), slice(encoded)); !staged.ok()) {
     return failed("written", staged);
   }
-  ++commit_sequence_;
+  const std::uint64_t number = ++commit_sequence_;
+  for (const Mutation& mutation : mutations) marks_.write(mutation.key, number);
   const rocksdb::Status written = db_->Write(unlogged(), &batch);
   if (written.ok()) position_ = checkpoint.head.position.value();
   ++commit_sequence_;

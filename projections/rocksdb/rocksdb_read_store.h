@@ -15,6 +15,7 @@
 #include <string>
 
 #include "projections/read_store.h"
+#include "projections/write_marks.h"
 
 namespace rocksdb {
 class Cache;
@@ -50,6 +51,7 @@ class RocksDbReadStore final : public ReadStore {
   Result<std::unique_ptr<ReadView>> view() const override;
   Result<std::optional<std::string>> get(std::string_view key) const override;
   Result<std::optional<Checkpoint>> checkpoint() const override;
+  std::optional<Position> unchanged_since(std::string_view key, Revision since) const override;
   citas::Status commit(std::span<const Mutation> mutations, const Checkpoint& checkpoint) override;
   citas::Status flush() override;
 
@@ -63,9 +65,10 @@ class RocksDbReadStore final : public ReadStore {
   std::unique_ptr<rocksdb::DB> db_;
   std::atomic<bool> delete_on_close_{false};
   // A sequence lock around position_: odd while a commit is being written. It tells a view which
-  // commit it belongs to without a look-up.
+  // commit it belongs to without a look-up. As a Revision, the even number before a commit.
   std::atomic<std::uint64_t> commit_sequence_{0};
   std::atomic<std::uint64_t> position_{0};
+  WriteMarks marks_;  // by the odd numbers of commits; a commit leaves its marks before its writes
 };
 
 }  // namespace citas::projections

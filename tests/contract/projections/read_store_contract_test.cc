@@ -169,6 +169,65 @@ TEST_P(ReadStoreContractTest, ContentAndPositionOfAViewBelongTogether) {
   }
 }
 
+TEST_P(ReadStoreContractTest, UntilTheNextCommitNothingIsChanged) {
+  commit({{"a", "1"}}, 3);
+  const Revision revision = store_->view().value()->revision();
+  EXPECT_EQ(store_->unchanged_since("a", revision), Position{3});
+  EXPECT_EQ(store_->unchanged_since("b", revision), Position{3});
+}
+
+TEST_P(ReadStoreContractTest, WhatIsWrittenIsNotUnchanged) {
+  commit({{"a", "1"}, {"b", "1"}}, 1);
+  const Revision revision = store_->view().value()->revision();
+  commit({{"a", "2"}, {"b", std::nullopt}, {"c", "2"}}, 2);
+  for (const std::string key : {"a", "b", "c"}) {
+    EXPECT_EQ(store_->unchanged_since(key, revision), std::nullopt) << key;
+  }
+  const Revision next = store_->view().value()->revision();
+  EXPECT_EQ(store_->unchanged_since("a", next), Position{2});
+}
+
+// A commit may repeat the position of the one before: a rebuild's tests do, and a repair may.
+TEST_P(ReadStoreContractTest, WhatIsWrittenAtTheSamePositionIsNotUnchanged) {
+  commit({{"a", "1"}}, 1);
+  const Revision revision = store_->view().value()->revision();
+  commit({{"a", "2"}}, 1);
+  EXPECT_EQ(store_->unchanged_since("a", revision), std::nullopt);
+}
+
+// What a reader keeps is, as long as it is called unchanged, what the store holds at the position
+// that it is called unchanged at.
+TEST_P(ReadStoreContractTest, UnchangedIsTrueWhileAnotherThreadCommits) {
+  constexpr std::uint64_t kCommits = 2'000;
+  constexpr std::uint64_t kKeys = 7;
+  // Commit n writes "<n>" to key n % kKeys, so every value is known at every position.
+  const auto value_at = [](std::uint64_t key, std::uint64_t position) -> std::uint64_t {
+    if (position < key || position == 0) return 0;
+    return position - (position - key) % kKeys;
+  };
+  std::vector<std::jthread> readers;
+  for (int i = 0; i < 2; ++i) {
+    readers.emplace_back([&] {
+      for (std::uint64_t seen = 0; seen < kCommits;) {
+        const auto view = store_->view().value();
+        for (std::uint64_t key = 0; key < kKeys; ++key) {
+          const std::string name = std::to_string(key);
+          const std::uint64_t kept = std::stoull(view->get(name).value().value_or("0"));
+          ASSERT_EQ(kept, value_at(key, view->position().value()));
+          const auto position = store_->unchanged_since(name, view->revision());
+          if (position) {
+            ASSERT_EQ(kept, value_at(key, position->value()));
+          }
+        }
+        seen = view->position().value();
+      }
+    });
+  }
+  for (std::uint64_t position = 1; position <= kCommits; ++position) {
+    commit({{std::to_string(position % kKeys), std::to_string(position)}}, position);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Adapters, ReadStoreContractTest,
                          ::testing::Values(Adapter{"Memory", in_memory},
                                            Adapter{"RocksDb", on_disk}),
@@ -257,6 +316,16 @@ TEST_F(RocksDbReadStoreTest, ASecondWriterIsUnavailableAndNothingIsCorruption) {
   EXPECT_EQ(open_error(RocksDbReadStore::Mode::kOpen), ErrorCode::kCorruption);
   const auto store = open(RocksDbReadStore::Mode::kCreate);
   EXPECT_EQ(open_error(RocksDbReadStore::Mode::kOpen), ErrorCode::kUnavailable);
+}
+
+TEST_F(RocksDbReadStoreTest, ACommitLeavesOtherKeysUnchanged) {
+  const auto store = open(RocksDbReadStore::Mode::kCreate);
+  const Revision revision = store->view().value()->revision();
+  for (std::uint64_t position = 1; position <= 100; ++position) {
+    const std::vector<Mutation> mutations{{"a", "1"}};
+    ASSERT_TRUE(store->commit(mutations, checkpoint_at(position)));
+    EXPECT_EQ(store->unchanged_since("b", revision), Position{position});
+  }
 }
 
 TEST_F(RocksDbReadStoreTest, IsDeletedOnCloseWhenTold) {

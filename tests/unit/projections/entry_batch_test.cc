@@ -20,6 +20,9 @@ class WatchedStore final : public ReadStore {
     return store_.get(key);
   }
   Result<std::optional<Checkpoint>> checkpoint() const override { return store_.checkpoint(); }
+  std::optional<Position> unchanged_since(std::string_view key, Revision since) const override {
+    return store_.unchanged_since(key, since);
+  }
   Status commit(std::span<const Mutation> mutations, const Checkpoint& checkpoint) override {
     if (fail) return failure(ErrorCode::kUnavailable, "no space");
     written = mutations.size();
