@@ -205,6 +205,12 @@ void System::scrape(Metrics& metrics) const {
     metrics.set("citas_projection_lag_seconds", "Age of the oldest of those.",
                 std::chrono::duration<double>(status.lag).count(), labels);
   }
+  const auto pages = appointments_->cache_stats();
+  metrics.set_total("citas_page_cache_hits_total", "Lists answered from memory.", pages.hits);
+  metrics.set_total("citas_page_cache_misses_total", "Lists looked for there in vain.",
+                    pages.misses);
+  metrics.set("citas_page_cache_bytes", "Memory that kept lists take.",
+              static_cast<double>(pages.bytes));
   const auto http = server_->stats();
   metrics.set("citas_http_connections", "Open connections.",
               static_cast<double>(http.connections_open));

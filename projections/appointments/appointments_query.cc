@@ -275,16 +275,34 @@ auto ask(const ReadStore& store, const Answer& answer) -> decltype(answer(*store
 }  // namespace
 
 AppointmentsQuery::AppointmentsQuery(const LiveProjection& live, const EventLog& log,
-                                     const Codec& codec)
-    : live_(live), log_(log), codec_(codec) {}
+                                     const Codec& codec, std::size_t page_cache_bytes)
+    : live_(live),
+      log_(log),
+      codec_(codec),
+      pages_(std::make_unique<PageCache>(page_cache_bytes)) {}
 
 Result<AppointmentsPage> AppointmentsQuery::list(const TenantId& tenant, const InsuredId& insured,
                                                  const AppointmentsFilter& filter,
                                                  const AppointmentsPageRequest& page) const {
   const auto store = live_.store();
   if (!store) return failure(store.error());
+  const bool is_whole = page.cursor.empty() && page.limit == kDefaultPageLimit;
+  if (is_whole && filter == AppointmentsFilter{}) return list_whole(*store, tenant, insured);
   return ask(**store, [&](ReadView& view) {
     return ListReader(view, tenant, insured, filter, log_.fingerprint_key()).read(page);
+  });
+}
+
+// The list that is asked for without a word about it.
+Result<AppointmentsPage> AppointmentsQuery::list_whole(
+    const std::shared_ptr<const ReadStore>& store, const TenantId& tenant,
+    const InsuredId& insured) const {
+  const std::string key = summary_key(tenant, insured);
+  if (auto kept = pages_->find(key, store)) return *std::move(kept);
+  return ask(*store, [&](ReadView& view) {
+    auto page = ListReader(view, tenant, insured, {}, log_.fingerprint_key()).read({});
+    if (page) pages_->keep(key, store, view.revision(), *page);
+    return page;
   });
 }
 

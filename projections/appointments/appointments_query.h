@@ -1,13 +1,16 @@
 // AppointmentsQuery: the read side's questions, answered from appointments_by_insured.
 //
 // A page is one range read and a concatenation of stored rows; its total, its rows and its
-// position belong to one commit. Thread-safe: called by every HTTP reader thread.
+// position belong to one commit. Whole lists, which is what nearly everybody asks for, are kept in
+// memory and answered from there as long as nothing of the insured has changed.
+// Thread-safe: called by every HTTP reader thread.
 //
 // Errors of every call, besides those it names: Unavailable (the read model is being built; retry),
 // Corruption (stored bytes are wrong; rebuild the projection).
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +19,7 @@
 #include "events/codec.h"
 #include "events/event_log.h"
 #include "projections/appointments/appointment_row.h"
+#include "projections/appointments/page_cache.h"
 #include "projections/live_projection.h"
 #include "projections/read_store.h"
 
@@ -29,23 +33,17 @@ struct AppointmentsFilter {
   std::optional<Timestamp> from = std::nullopt;
   std::optional<Timestamp> to = std::nullopt;
   Order order = Order::kAscending;
+
+  friend bool operator==(const AppointmentsFilter&, const AppointmentsFilter&) = default;
 };
 
 inline constexpr std::size_t kMaxPageLimit = 100;
 inline constexpr std::size_t kDefaultPageLimit = 50;
+inline constexpr std::size_t kDefaultPageCacheBytes = std::size_t{64} << 20;
 
 struct AppointmentsPageRequest {
   std::size_t limit = kDefaultPageLimit;  // 1 … kMaxPageLimit
   std::string_view cursor = {};           // empty: from the beginning
-};
-
-struct AppointmentsPage {
-  std::string appointments;  // a JSON array
-  std::uint64_t total = 0;   // that pass the filter, on all pages
-  bool has_more = false;
-  std::string next_cursor;  // empty without has_more; URL-safe
-  Position reflected;       // everything up to here is in this page
-  Position last_changed;    // what last changed this insured's list; 0: nothing ever did
 };
 
 struct AppointmentFound {
@@ -56,8 +54,9 @@ struct AppointmentFound {
 
 class AppointmentsQuery {
  public:
-  // Borrows; all outlive the query.
-  AppointmentsQuery(const LiveProjection& live, const EventLog& log, const Codec& codec);
+  // Borrows; all outlive the query. Keeps pages of at most `page_cache_bytes`.
+  AppointmentsQuery(const LiveProjection& live, const EventLog& log, const Codec& codec,
+                    std::size_t page_cache_bytes = kDefaultPageCacheBytes);
 
   // InvalidArgument: a cursor that was not given out for this insured and filter, or a limit out of
   // bounds. A cursor names the last appointment seen, so pages neither repeat nor skip those that
@@ -80,10 +79,16 @@ class AppointmentsQuery {
   // What list() and find() reflect at this moment.
   Position position() const { return live_.position(); }
 
+  PageCache::Stats cache_stats() const { return pages_->stats(); }
+
  private:
+  Result<AppointmentsPage> list_whole(const std::shared_ptr<const ReadStore>& store,
+                                      const TenantId& tenant, const InsuredId& insured) const;
+
   const LiveProjection& live_;
   const EventLog& log_;
   const Codec& codec_;
+  const std::unique_ptr<PageCache> pages_;
 };
 
 }  // namespace citas::projections

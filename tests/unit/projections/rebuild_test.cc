@@ -166,14 +166,16 @@ TEST_P(RebuildTest, ReadersAndAWriterMeetManySwaps) {
   for (int reader = 0; reader < 3; ++reader) {
     threads.emplace_back([&, reader](std::stop_token stop) {
       const InsuredId id = insured("0000" + std::to_string(reader));
+      // One page is read each time, the other is kept while nothing changes.
+      const AppointmentsPageRequest request{reader == 0 ? 5 : kDefaultPageLimit};
       Position reached;
       while (!stop.stop_requested()) {
-        const auto page = query.list(kDefaultTenant, id, {}, {.limit = 5});
+        const auto page = query.list(kDefaultTenant, id, {}, request);
         ASSERT_TRUE(page) << page.error().message;
         ASSERT_GE(page->reflected, reached);
         reached = page->reflected;
         if (++reads % 64 == 0) {
-          const auto then = query.list_as_of(reached, kDefaultTenant, id, {}, {.limit = 5});
+          const auto then = query.list_as_of(reached, kDefaultTenant, id, {}, request);
           ASSERT_EQ(page->appointments, then.value().appointments);
           ASSERT_EQ(page->total, then.value().total);
           ASSERT_EQ(page->last_changed, then.value().last_changed);
