@@ -81,7 +81,7 @@ struct Application::Frame {
   std::string request_id;
   std::string traceparent;
   std::string if_none_match;
-  std::string route;
+  std::string_view route;
 };
 
 Application::Application(const Dependencies& dependencies, ResponseObserver observer)
@@ -118,14 +118,14 @@ Reply Application::dispatch(const http::Request& request, const RequestContext& 
 }
 
 http::Outcome Application::handle(const http::Request& request) {
-  const RequestContext context = read_context(request.headers, dependencies_.ids);
+  RequestContext context = read_context(request.headers, dependencies_.ids);
   const RouteMatch match = router_.match(request.method, request.path);
-  Frame frame{context.request_id, context.traceparent,
-              is_read(request.method) ? request.headers.joined("If-None-Match") : "",
-              std::string{label_of(match)}};
   auto reply = dispatch(request, context, match);
+  if (auto* park = reply ? std::get_if<http::Park>(&*reply) : nullptr) return *park;
+  Frame frame{std::move(context.request_id), std::move(context.traceparent),
+              is_read(request.method) ? request.headers.joined("If-None-Match") : std::string{},
+              label_of(match)};
   if (!reply) return finish(tl::unexpected(std::move(reply.error())), frame);
-  if (auto* park = std::get_if<http::Park>(&*reply)) return *park;
   if (auto* later = std::get_if<Later>(&*reply)) return defer(std::move(*later), std::move(frame));
   return finish(std::get<http::Response>(*std::move(reply)), frame);
 }
@@ -155,14 +155,14 @@ http::Response Application::refuse(const http::Refusal& refusal, const http::Req
   const RequestContext context = read_context(request.headers, dependencies_.ids);
   const RouteMatch match = router_.match(request.method, request.path);
   return finish(tl::unexpected(problem_of_status(refusal.status, refusal.detail)),
-                {context.request_id, context.traceparent, "", std::string{label_of(match)}});
+                {context.request_id, context.traceparent, "", label_of(match)});
 }
 
 void Application::on_response(const http::Request& request, const http::Response& response,
                               std::chrono::nanoseconds duration) {
   if (!observer_) return;
   observer_({.method = method_label(request.method),
-             .route = response.route.empty() ? kUnmatched : std::string_view{response.route},
+             .route = response.route.empty() ? kUnmatched : response.route,
              .status = response.status,
              .duration = duration,
              .request_id = header_of(response, "Request-Id"),

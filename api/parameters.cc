@@ -85,6 +85,7 @@ bool ParameterReader::has(std::string_view name) const {
 }
 
 const std::string* ParameterReader::find(std::string_view name) {
+  if (call_.request.query.empty()) return nullptr;
   known_.push_back(name);
   const std::string* found = nullptr;
   for (const http::Field& field : call_.request.query) {

@@ -70,8 +70,8 @@ struct Response {
   int status = 200;
   std::vector<Field> headers;
   std::string body;
-  PieceProducer stream;  // when set, the body is what it produces, of any size; `body` is unused
-  std::string route;     // label for metrics: a pattern of ours, never the client's text
+  PieceProducer stream;    // when set, the body is what it produces, of any size; `body` is unused
+  std::string_view route;  // label for metrics: a pattern of ours, of static storage
 };
 
 // Answer for "not yet": the request waits, holding no thread, until Server::advance() has reached

@@ -34,10 +34,39 @@ const std::string& http_date() {
   return text;
 }
 
-// A whole request in memory, and room for its response.
+constexpr std::string_view kContentType = "Content-Type";
+constexpr std::string_view kLineEnd = "\r\n";
+constexpr std::string_view kHeadEnd = "\r\n\r\n";
+// What the lines of a head take beyond what the application puts into them.
+constexpr std::size_t kHeadBytes = 512;
+
+bool is_one_line(std::string_view text) {
+  return text.find('\r') == text.npos && text.find('\n') == text.npos;
+}
+
+void append_field(std::string& to, std::string_view name, std::string_view value) {
+  // As cpp-httplib does it: what would break out of its line is left out.
+  if (!is_one_line(name) || !is_one_line(value)) return;
+  to.append(name).append(": ").append(value).append(kLineEnd);
+}
+
+// The fields that cpp-httplib has no say in. It would format each of them by itself, which takes
+// longer than all the rest of a short read.
+void append_own_fields(std::string& head, const Response& response) {
+  append_field(head, "Date", http_date());
+  for (const Field& field : response.headers) {
+    if (!equals_ignoring_case(field.name, kContentType)) {
+      append_field(head, field.name, field.value);
+    }
+  }
+}
+
+// A whole request in memory, and room for its response; adds the application's fields to the head
+// that cpp-httplib writes.
 class MemoryStream final : public httplib::Stream {
  public:
-  MemoryStream(std::string_view input, std::string& output) : input_(input), output_(output) {}
+  MemoryStream(std::string_view input, std::string& output, const Response& response)
+      : input_(input), output_(output), response_(response) {}
 
   bool is_readable() const override { return true; }
   bool is_writable() const override { return true; }
@@ -49,6 +78,7 @@ class MemoryStream final : public httplib::Stream {
   }
   ssize_t write(const char* from, std::size_t size) override {
     output_.append(from, size);
+    if (!head_is_done_ && std::string_view(output_).ends_with(kHeadEnd)) end_head();
     return static_cast<ssize_t>(size);
   }
   void get_remote_ip_and_port(std::string& ip, int& port) const override {
@@ -61,8 +91,17 @@ class MemoryStream final : public httplib::Stream {
   socket_t socket() const override { return 0; }  // below FD_SETSIZE, as cpp-httplib demands
 
  private:
+  void end_head() {
+    output_.resize(output_.size() - kLineEnd.size());
+    append_own_fields(output_, response_);
+    output_.append(kLineEnd);
+    head_is_done_ = true;
+  }
+
   std::string_view input_;
   std::string& output_;
+  const Response& response_;
+  bool head_is_done_ = false;
 };
 
 // The request line, or what will get the same answer where none was understood.
@@ -108,7 +147,8 @@ class Transcriber::Engine : public httplib::Server {
   // Writes `response` as cpp-httplib answers a request like exchange.request with it.
   void transcribe(Exchange& exchange, Response response) {
     const std::string head = canonical_head(exchange);
-    MemoryStream stream(head, exchange.wire);
+    exchange.wire.reserve(kHeadBytes + response.body.size());
+    MemoryStream stream(head, exchange.wire, response);
     Run run{exchange, response};
     current_run = &run;
     bool closed = false;
@@ -119,8 +159,9 @@ class Transcriber::Engine : public httplib::Server {
  private:
   static void fill(Run& run, httplib::Response& to) {
     to.status = run.response.status;
-    to.set_header("Date", http_date());
-    for (const Field& field : run.response.headers) to.set_header(field.name, field.value);
+    for (const Field& field : run.response.headers) {
+      if (equals_ignoring_case(field.name, kContentType)) to.set_header(field.name, field.value);
+    }
     if (run.response.stream) {
       frame_stream(run, to);
     } else {

@@ -38,12 +38,13 @@ Metrics::Metrics()
                                 "Time of one synced write, fsync included.", kSeconds)) {}
 
 Metrics::RouteMetrics Metrics::route_metrics(const api::ResponseObservation& response) {
-  RouteKey key{response.method, response.route, response.status};
+  const std::tuple seen{response.method, response.route, response.status};
   {
     const std::shared_lock lock(routes_mutex_);
-    if (const auto found = routes_.find(key); found != routes_.end()) return found->second;
+    if (const auto found = routes_.find(seen); found != routes_.end()) return found->second;
   }
   const std::unique_lock lock(routes_mutex_);
+  RouteKey key{response.method, response.route, response.status};
   const prometheus::Labels route{{"method", std::get<0>(key)}, {"route", std::get<1>(key)}};
   prometheus::Labels with_status = route;
   with_status["status"] = std::to_string(response.status);

@@ -58,7 +58,7 @@ class Metrics final : public api::MetricsPort {
   prometheus::Histogram& batch_events_;
   prometheus::Histogram& commit_seconds_;
   std::shared_mutex routes_mutex_;
-  std::map<RouteKey, RouteMetrics> routes_;  // guarded by routes_mutex_
+  std::map<RouteKey, RouteMetrics, std::less<>> routes_;  // guarded by routes_mutex_
 
   mutable std::mutex scrape_mutex_;
   std::function<void(Metrics&)> scrape_;

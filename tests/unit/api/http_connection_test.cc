@@ -26,6 +26,34 @@ TEST_F(HttpTest, KeepsAConnectionForManyRequests) {
   EXPECT_EQ(application.responses, 100);
 }
 
+TEST_F(HttpTest, FieldsGoOutAsTheyAreUnlessTheyWouldBreakTheirLine) {
+  application.on_handle = [](const Request&) {
+    Response response = text("first\r\n\r\nsecond\r\n\r\n");
+    for (const auto& [name, value] : {std::pair{"X-One", "1"},
+                                      {"X-Empty", ""},
+                                      {"X-Two", "a"},
+                                      {"X-Two", "b: c"},
+                                      {"X-Broken", "a\r\nX-Made-Up: 1"},
+                                      {"X-Fed", "a\nb"},
+                                      {"X-Name\r\nX-Made-Up", "1"}}) {
+      response.headers.push_back({name, value});
+    }
+    return response;
+  };
+  serve();
+  Client client = connect();
+  for (int i = 0; i < 2; ++i) {
+    const Answer answer = client.ask(get("/"));
+    EXPECT_EQ(answer.body, "first\r\n\r\nsecond\r\n\r\n");
+    std::vector<Field> own;
+    for (const Field& field : answer.headers) {
+      if (field.name.starts_with("X-")) own.push_back(field);
+    }
+    EXPECT_EQ(own, (std::vector<Field>{
+                       {"X-One", "1"}, {"X-Empty", ""}, {"X-Two", "a"}, {"X-Two", "b: c"}}));
+  }
+}
+
 TEST_F(HttpTest, ClosesWhenAsked) {
   serve();
   Client client = connect();
