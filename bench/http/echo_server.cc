@@ -5,6 +5,8 @@
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstddef>
 #include <iostream>
 #include <string>
 
@@ -16,7 +18,11 @@ namespace http = citas::api::http;
 
 class Echo final : public http::Application {
  public:
-  Echo(http::Pool pool, bool deferred) : pool_(pool), deferred_(deferred) {}
+  // GET answers a JSON text of `get_bytes`, or a little more where that is too short for one.
+  Echo(http::Pool pool, bool deferred, std::size_t get_bytes) : pool_(pool), deferred_(deferred) {
+    const std::size_t padding = get_bytes - std::min(get_bytes, hello_.size());
+    hello_.insert(hello_.size() - 2, padding, '!');
+  }
 
   http::Pool classify(const http::Request&) const noexcept override { return pool_; }
 
@@ -28,10 +34,10 @@ class Echo final : public http::Application {
     });
   }
 
-  static http::Response answer(const http::Request& request) {
+  http::Response answer(const http::Request& request) const {
     http::Response response;
     response.headers.push_back({"Content-Type", "application/json"});
-    response.body = request.method == "POST" ? request.body : R"({"message":"hello"})";
+    response.body = request.method == "POST" ? request.body : hello_;
     return response;
   }
 
@@ -48,6 +54,7 @@ class Echo final : public http::Application {
  private:
   http::Pool pool_;
   bool deferred_;
+  std::string hello_ = R"({"message":"hello"})";
 };
 
 const std::map<std::string, http::Pool> kPools = {{"inline", http::Pool::kInline},
@@ -66,6 +73,8 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember(kPools));
   bool deferred = false;
   app.add_flag("--deferred", deferred, "answer through a completion, as durable writes do");
+  std::size_t get_bytes = 0;
+  app.add_option("--get-bytes", get_bytes, "size of what GET answers");
   CLI11_PARSE(app, argc, argv);
 
   sigset_t signals;
@@ -74,7 +83,7 @@ int main(int argc, char** argv) {
   sigaddset(&signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
-  Echo echo(kPools.at(pool), deferred);
+  Echo echo(kPools.at(pool), deferred, get_bytes);
   http::Server server(echo, options);
   if (const auto started = server.start(); !started) {
     std::cerr << started.error().message << '\n';

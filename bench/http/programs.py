@@ -87,8 +87,9 @@ class Program:
         raise Failed(f"process {self.pid} has ended:\n{self.output()}")
 
 
-def start_echo(build, threads):
-    return Program([build / "citas_echo_server", "--port", "0", "--threads", threads])
+def start_echo(build, threads, get_bytes=0):
+    return Program([build / "citas_echo_server", "--port", "0", "--threads", threads,
+                    "--get-bytes", get_bytes])
 
 
 def start_citas(build, data, workers):

@@ -1,6 +1,7 @@
 """What is measured. Each scenario returns rows; a row is a dict with at least `scenario`."""
 
 import contextlib
+import json
 import resource
 import shutil
 import sys
@@ -46,8 +47,8 @@ class Bench:
         finally:
             shutil.rmtree(data, ignore_errors=True)
 
-    def echo(self):
-        return programs.start_echo(self.build, self.echo_threads())
+    def echo(self, get_bytes=0):
+        return programs.start_echo(self.build, self.echo_threads(), get_bytes)
 
     def echo_threads(self):
         """The number of I/O threads with which the echo is fastest here."""
@@ -95,6 +96,21 @@ def post(bench):
         return against_echo(bench, "post", server, "post.lua")
 
 
+def mean_answer_bytes(server):
+    """Of GET by insured, headers not counted."""
+    with load.Connection(server) as connection:
+        sizes = [len(json.dumps(connection.ask("GET", f"/appointments/{number:05}")[1],
+                                separators=(",", ":"))) for number in range(100)]
+    return sum(sizes) // len(sizes)
+
+
+def echo_as_long(bench, server):
+    """An echo of answers as long as those of `server`: what their size alone costs."""
+    with bench.echo(mean_answer_bytes(server)) as echo:
+        return [bench.measure("echo-get-as-long", echo, "get.lua", connections)
+                for connections in bench.options.connections]
+
+
 def get(bench):
     """GET by insured."""
     bench.echo_threads()
@@ -102,7 +118,7 @@ def get(bench):
     with bench.citas("none") as server:
         bench.say(f"booking {appointments:,} appointments")
         load.load_appointments(server, appointments, min(INSUREDS, appointments))
-        return against_echo(bench, "get", server, "get.lua")
+        return against_echo(bench, "get", server, "get.lua") + echo_as_long(bench, server)
 
 
 class Probe(threading.Thread):
