@@ -6,6 +6,8 @@
 #include <rocksdb/table.h>
 
 #include <algorithm>
+#include <array>
+#include <optional>
 
 #include "events/base/big_endian.h"
 #include "events/base/check.h"
@@ -14,7 +16,8 @@ namespace citas {
 namespace {
 
 constexpr char kFormat[] = "format";
-constexpr char kFormatVersion[] = "1";
+constexpr char kFormatVersion[] = "2";
+constexpr char kFormatWithoutMarks[] = "1";
 constexpr char kLogId[] = "log_id";
 constexpr char kPartition[] = "partition";
 constexpr char kEpoch[] = "epoch";
@@ -27,7 +30,7 @@ constexpr std::size_t kRandomMemtableBytes = std::size_t{2} << 20;
 constexpr int kRandomMemtablesMerged = 6;
 constexpr int kRandomMemtables = 16;
 // Bounds what a start has to replay.
-constexpr std::size_t kMaxWalBytes = std::size_t{256} << 20;
+constexpr std::size_t kMaxWalBytes = std::size_t{128} << 20;
 
 rocksdb::DBOptions database_options(bool create) {
   rocksdb::DBOptions options;
@@ -75,10 +78,12 @@ std::vector<rocksdb::ColumnFamilyDescriptor> families(std::size_t memtable_bytes
   // Positions only grow: each insert goes right behind the one before.
   events.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(1));
   rocksdb::ColumnFamilyOptions tags = family_options(cache, memtable_bytes);
+  tags.merge_operator = write_mark_merger();
   keep_memtables_small(tags);
   tags.prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(sizeof(TagDigest)));
   tags.memtable_prefix_bloom_size_ratio = kMemtableBloomRatio;
   rocksdb::ColumnFamilyOptions results = family_options(cache, memtable_bytes);
+  results.merge_operator = write_mark_merger();
   keep_memtables_small(results);
   results.memtable_prefix_bloom_size_ratio = kMemtableBloomRatio;
   results.memtable_whole_key_filtering = true;
@@ -86,6 +91,15 @@ std::vector<rocksdb::ColumnFamilyDescriptor> families(std::size_t memtable_bytes
           {"events", events},
           {"tags", tags},
           {"results", results}};
+}
+
+// Keys that no tag's and no command's digest has, with the width of those around them.
+constexpr std::array<char, sizeof(TagDigest) + sizeof(std::uint64_t)> kMarkInTags{};
+constexpr std::array<char, sizeof(CommandKey)> kMarkInResults{};
+
+template <typename Bytes>
+rocksdb::Slice slice_of(const Bytes& bytes) {
+  return {bytes.data(), bytes.size()};
 }
 
 std::string random_key() {
@@ -140,6 +154,7 @@ Status LogDatabase::create(const std::filesystem::path& folder, LogId id,
   meta.Put(kPartition, LogIdentity{}.partition);
   meta.Put(kEpoch, "1");
   meta.Put(kFingerprintKey, random_key());
+  database.merge(meta, Position{0}, 1);
   rocksdb::WriteOptions synced;
   synced.sync = true;
   const auto written = database.db().Write(synced, &meta);
@@ -163,7 +178,7 @@ Result<LogMeta> LogDatabase::read_meta() const {
   if (const auto status = get(kFormat, format); !status.ok()) {
     return failure(rocksdb_error("read the format version", status));
   }
-  if (format != kFormatVersion) {
+  if (format != kFormatVersion && format != kFormatWithoutMarks) {
     return failure(ErrorCode::kFailedPrecondition,
                    "event log: format version " + format + " is not known to this program (it " +
                        "knows " + kFormatVersion + "); run the version of citas that wrote it");
@@ -180,7 +195,8 @@ Result<LogMeta> LogDatabase::read_meta() const {
     return failure(ErrorCode::kCorruption, "event log: its identity is not readable");
   }
   return LogMeta{LogIdentity{LogId{*id}, partition},
-                 Epoch{static_cast<std::uint32_t>(number->value())}, key};
+                 Epoch{static_cast<std::uint32_t>(number->value())}, key,
+                 format != kFormatWithoutMarks};
 }
 
 Result<ChainState> LogDatabase::read_end(const LogMeta& meta) const {
@@ -199,6 +215,41 @@ Result<ChainState> LogDatabase::read_end(const LogMeta& meta) const {
   end.head.hash = record->hash;
   end.running_maximum = record->running_maximum;
   return end;
+}
+
+Result<WriteMark> LogDatabase::read_write_mark(const LogMeta& meta, Position end) const {
+  if (!meta.has_write_marks) return WriteMark{.position = end, .batch = 1, .counted = 1};
+  std::string in_tags;
+  std::string in_results;
+  auto got = db_->Get({}, tags(), slice_of(kMarkInTags), &in_tags);
+  if (got.ok()) got = db_->Get({}, results(), slice_of(kMarkInResults), &in_results);
+  if (!got.ok() && !got.IsNotFound())
+    return failure(rocksdb_error("read how far its indexes go", got));
+  const auto mark = decode_write_mark(in_tags);
+  if (!mark || mark->position != end || mark->counted != mark->batch || in_tags != in_results) {
+    return failure(ErrorCode::kCorruption,
+                   "event log: its tag index or its outcomes of commands lack what came with the "
+                   "events up to position " +
+                       std::to_string(end.value()) + "; " + kRunbook);
+  }
+  return *mark;
+}
+
+void LogDatabase::merge(rocksdb::WriteBatch& batch, Position position, std::uint64_t number) const {
+  const std::string mark = encode({.position = position, .batch = number, .counted = 1});
+  batch.Merge(tags(), slice_of(kMarkInTags), mark);
+  batch.Merge(results(), slice_of(kMarkInResults), mark);
+}
+
+Status LogDatabase::add_write_marks(Position end) {
+  rocksdb::WriteBatch marks;
+  merge(marks, end, 1);
+  marks.Put(kFormat, kFormatVersion);
+  rocksdb::WriteOptions synced;
+  synced.sync = true;
+  const auto written = db_->Write(synced, &marks);
+  if (!written.ok()) return failure(rocksdb_error("upgrade", written));
+  return {};
 }
 
 }  // namespace citas

@@ -14,6 +14,7 @@
 #include "events/base/result.h"
 #include "events/log_identity.h"
 #include "events/record.h"
+#include "events/rocksdb/write_mark.h"
 
 namespace citas {
 
@@ -27,6 +28,7 @@ struct LogMeta {
   LogIdentity identity;
   Epoch epoch;
   std::string fingerprint_key;
+  bool has_write_marks = true;  // not before format version 2
 };
 
 // Where somebody whose log is damaged reads on.
@@ -58,6 +60,14 @@ class LogDatabase {
   Result<LogMeta> read_meta() const;
   // The end of the log as stored: from its last record, or the genesis.
   Result<ChainState> read_end(const LogMeta& meta) const;
+
+  // The mark that all families agree on, complete, and of a log that ends at `end`. Corruption:
+  // there is none.
+  Result<WriteMark> read_write_mark(const LogMeta& meta, Position end) const;
+  // Adds to `batch`, which is the mark's, and takes the log to its position.
+  void merge(rocksdb::WriteBatch& batch, Position position, std::uint64_t number) const;
+  // Gives marks to a log of format version 1, durably.
+  Status add_write_marks(Position end);
 
  private:
   explicit LogDatabase(const LogStorage& storage) : env_(rocksdb::NewCompositeEnv(storage.disk)) {}

@@ -128,6 +128,7 @@ Result<LogDatabase> open_or_create(const fs::path& folder, IdSource& ids, bool m
 struct Checked {
   LogMeta meta;
   ChainState end;
+  WriteMark written;
   MarkedHead marked;
 };
 
@@ -138,14 +139,19 @@ Result<Checked> check(const fs::path& folder, const LogDatabase& database, bool 
   const auto end = database.read_end(*meta);
   if (!end) return failure(end.error());
   const auto marked = HeadMarker::read(folder / "HEAD", storage.disk);
-  if (!must_match) return Checked{*meta, *end, marked.value_or(MarkedHead{})};
+  const auto written = database.read_write_mark(*meta, end->head.position);
+  if (!must_match) {
+    if (!written) return failure(written.error());
+    return Checked{*meta, *end, *written, marked.value_or(MarkedHead{})};
+  }
   if (!marked) {
     return failure(ErrorCode::kFailedPrecondition, "event log in " + folder.string() + ": " +
                                                        marked.error().message + "; " + kRunbook);
   }
   const Status matches = check_against_marker(database, *meta, end->head, *marked);
   if (!matches) return failure(matches.error());
-  return Checked{*meta, *end, *marked};
+  if (!written) return failure(written.error());
+  return Checked{*meta, *end, *written, *marked};
 }
 
 Result<OpenedLog> open_for_writing(const fs::path& folder, FolderLock lock, const Checked& checked,
@@ -159,10 +165,16 @@ Result<OpenedLog> open_for_writing(const fs::path& folder, FolderLock lock, cons
     return failure(ErrorCode::kCorruption,
                    std::string("event log: recovery changed its end; ") + kRunbook);
   }
+  const auto written = database->read_write_mark(checked.meta, end->head.position);
+  if (!written) return failure(written.error());
+  if (!checked.meta.has_write_marks) {
+    const Status upgraded = database->add_write_marks(end->head.position);
+    if (!upgraded) return failure(upgraded.error());
+  }
   auto marker = HeadMarker::open(folder / "HEAD", storage.disk);
   if (!marker) return failure(marker.error());
-  return OpenedLog{std::move(lock), *std::move(database), checked.meta, *end,
-                   checked.marked,  *std::move(marker)};
+  return OpenedLog{std::move(lock), *std::move(database), checked.meta,      *end,
+                   *written,        checked.marked,       *std::move(marker)};
 }
 
 }  // namespace
@@ -185,8 +197,8 @@ Result<OpenedLog> open_log(const fs::path& given, IdSource& ids, RocksDbEventLog
     const auto result = check(folder, *database, mode != RocksDbEventLog::Mode::kInspect, storage);
     if (!result) return failure(result.error());
     if (!writing) {
-      return OpenedLog{*std::move(lock), *std::move(database), result->meta,
-                       result->end,      result->marked,       std::nullopt};
+      return OpenedLog{*std::move(lock), *std::move(database), result->meta, result->end,
+                       result->written,  result->marked,       std::nullopt};
     }
     checked = *result;
   }

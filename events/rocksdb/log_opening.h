@@ -25,6 +25,7 @@ struct OpenedLog {
   LogDatabase database;
   LogMeta meta;
   ChainState end;
+  WriteMark written;
   MarkedHead marked;                 // what the marker said
   std::optional<HeadMarker> marker;  // when opened for writing
 };

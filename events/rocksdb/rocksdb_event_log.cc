@@ -88,6 +88,7 @@ class Log final : public RocksDbEventLog {
         meta_(std::move(opened.meta)),
         marked_(opened.marked),
         state_(opened.end),
+        batches_(opened.written.batch),
         marker_(std::move(opened.marker)),
         head_(opened.end.head),
         committed_(opened.end.head.position.value()) {
@@ -138,6 +139,7 @@ class Log final : public RocksDbEventLog {
 
   // The writer's.
   ChainState state_;
+  std::uint64_t batches_;  // ever written
   bool poisoned_ = false;
   std::optional<HeadMarker> marker_;  // when open for writing
   std::optional<MarkerSync> marker_sync_;
@@ -177,6 +179,7 @@ Result<Head> Log::append(const AppendBatch& batch) {
     CHECK(result.value.size() <= kMaxCommandResultSize);
     writes.Put(database_.results(), slice_of(result.key), result.value);
   }
+  database_.merge(writes, next.head.position, batches_ + 1);
   rocksdb::WriteOptions synced;
   synced.sync = true;
   if (const auto written = database_.db().Write(synced, &writes); !written.ok()) {
@@ -184,6 +187,7 @@ Result<Head> Log::append(const AppendBatch& batch) {
   }
   if (const Status marked = mark(next.head); !marked) return poison(marked.error());
   state_ = next;
+  ++batches_;
   const std::lock_guard lock(head_mutex_);
   head_ = state_.head;
   return head_;

@@ -8,6 +8,8 @@
 //            events    position, big-endian → record (record.h)
 //            tags      tag digest ‖ position, big-endian → nothing
 //            results   command key → outcome
+//          tags and results also hold, under a key of zeros, a mark that every batch is merged
+//          into (write_mark.h)
 //
 // Durability: append() returns after one write of the whole batch with the WAL synced; the marker
 // is written before it returns, and synced at most one batch later and on close.
