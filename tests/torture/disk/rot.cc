@@ -58,7 +58,7 @@ class RotSuite {
 
   void run() {
     write_store();
-    truth_ = ask(*open(disk_).value()).value();
+    truth_ = ask(*open(disk_->after_crash()).value()).value();  // recovery empties the WAL
     const std::vector<Damage> damages = all_damages();
     const std::size_t count =
         plan_.cycles == 0 ? damages.size() : std::min<std::size_t>(plan_.cycles, damages.size());
