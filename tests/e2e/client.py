@@ -103,6 +103,13 @@ class Client:
             self.close()
         return answer
 
+    def send_only(self, method, target, body, headers):
+        """Asks, and leaves the answer where it is."""
+        headers = {**headers, "Content-Type": "application/json"}
+        wire = http.client.HTTPConnection(self.address.hostname, self.address.port, timeout=TIMEOUT_S)
+        wire.request(method, target, encode(body), headers)
+        wire.close()
+
     def get(self, target, **headers):
         return self.request("GET", target, headers=dashed(headers))
 

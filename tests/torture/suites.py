@@ -2,5 +2,6 @@
 
 import disk
 import kill
+import race
 
-SUITES = {**kill.SUITES, **disk.SUITES}
+SUITES = {**kill.SUITES, **disk.SUITES, **race.SUITES}
