@@ -131,7 +131,7 @@ void BM_Sequencer(benchmark::State& state) {
   for (auto _ : state) {
     for (std::int64_t i = 0; i < state.range(0); ++i) {
       const commands::RequestAppointment request{insured("00001"), slot("PE", ++schedule), {}};
-      if (!sequencer.submit({.data = request, .actor = "bench"}, [](commands::Outcome) {})) {
+      if (!sequencer.submit({.data = request, .actor = "bench"}, [](const commands::Outcome&) {})) {
         state.SkipWithError("the queue is full");
       }
     }

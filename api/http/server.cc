@@ -50,7 +50,7 @@ void Core::listener_closed() {
 
 class Server::Impl {
  public:
-  Impl(Application& application, Options options) : core_(application, options) {
+  Impl(Application& application, const Options& options) : core_(application, options) {
     CHECK(options.io_threads > 0 && options.reader_threads > 0 && options.writer_threads > 0);
   }
 
@@ -122,8 +122,8 @@ class Server::Impl {
   std::vector<std::unique_ptr<EventLoop>> loops_;
 };
 
-Server::Server(Application& application, Options options)
-    : impl_(std::make_unique<Impl>(application, std::move(options))) {}
+Server::Server(Application& application, const Options& options)
+    : impl_(std::make_unique<Impl>(application, options)) {}
 Server::~Server() = default;
 
 Status Server::start() { return impl_->start(); }

@@ -76,7 +76,7 @@ struct Stats {
 class Server {
  public:
   // `application` is borrowed and must outlive the server.
-  Server(Application& application, Options options);
+  Server(Application& application, const Options& options);
   ~Server();  // stops
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

@@ -137,8 +137,8 @@ Result<AppointmentRow> parse_row(std::string_view stored) {
                    "a stored appointment is unreadable: rebuild appointments_by_insured");
   };
   if (stored.size() <= kHeadSize) return wrong();
-  const auto status = static_cast<std::size_t>(stored[0]);
-  const auto lifecycle = static_cast<std::size_t>(stored[1]);
+  const std::size_t status = static_cast<unsigned char>(stored[0]);
+  const std::size_t lifecycle = static_cast<unsigned char>(stored[1]);
   const auto country = CountryCode::parse(stored.substr(2, 2));
   const std::size_t stays = read_big_endian<std::uint16_t>(stored, 12);
   const std::string_view json = stored.substr(kHeadSize);

@@ -266,7 +266,7 @@ Result<std::unique_ptr<MemoryReadStore>> fold(const EventLog& log, const Codec& 
 
 // Answers a question from a view of `store`.
 template <typename Answer>
-auto ask(const ReadStore& store, const Answer& answer) -> decltype(answer(*store.view()->get())) {
+auto ask(const ReadStore& store, const Answer& answer) -> decltype(answer(**store.view())) {
   const auto view = store.view();
   if (!view) return failure(view.error());
   return answer(**view);
