@@ -103,6 +103,7 @@ Result<StoredMessage> MemoryBroker::message(std::string_view stream, std::uint64
 }
 
 Result<ConsumerInfo> MemoryBroker::ensure_consumer(const ConsumerSpec& spec) {
+  if (refuse_consumers_) return failure(ErrorCode::kUnavailable, "the bus has no answer");
   Stream* stream = find_stream(spec.stream);
   if (stream == nullptr) return no_such_stream(spec.stream);
   Consumer& consumer = stream->consumers[spec.durable];

@@ -37,6 +37,9 @@ class MemoryBroker {
   void roll_back(std::string_view stream, std::uint64_t last);
   // While true, publications are stored but their acks get lost (UnknownOutcome).
   void lose_acks(bool lose) { lose_acks_ = lose; }
+  // While true, consumers are neither made nor described (Unavailable), but those there are
+  // deliver.
+  void refuse_consumers(bool refuse) { refuse_consumers_ = refuse; }
 
   // --- What the clients ask of it. ---
 
@@ -102,6 +105,7 @@ class MemoryBroker {
   const Clock& clock_;
   bool up_ = true;
   bool lose_acks_ = false;
+  bool refuse_consumers_ = false;
   std::uint64_t starts_ = 1;
   std::map<std::string, Stream, std::less<>> streams_;
 };

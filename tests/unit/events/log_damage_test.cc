@@ -161,6 +161,7 @@ TEST_F(LogDamage, AForeignMarkerIsNoticed) {
   fs::remove(marker());
   ASSERT_TRUE(HeadMarker::create(marker(), {LogId{uuid(1)}, {Epoch{1}, Position{3}, Sha256{}}}));
   expect_refused(ErrorCode::kCorruption);
+  EXPECT_NE(open().error().message.find("another log"), std::string::npos);
 }
 
 TEST_F(LogDamage, AnOlderCopyWithANewerMarkerIsNoticed) {
