@@ -178,6 +178,8 @@ class Bus {
   virtual Result<StreamInfo> stream_info(std::string_view stream) = 0;
   // NotFound: no such stream, or it is empty.
   virtual Result<StoredMessage> last_message(std::string_view stream) = 0;
+  // NotFound: no such stream, or it has no message of that sequence.
+  virtual Result<StoredMessage> message_at(std::string_view stream, std::uint64_t sequence) = 0;
   // The sequence of the first message at or after `from` whose subject matches the filter.
   // NotFound: no such stream, or no such message.
   virtual Result<std::uint64_t> next_sequence(std::string_view stream,

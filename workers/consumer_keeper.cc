@@ -52,6 +52,7 @@ Result<bool> ConsumerKeeper::misses(std::uint64_t processed, std::uint64_t floor
 
 Status ConsumerKeeper::start_over() {
   counters_.recreations.add();
+  in_place_ = false;
   if (auto deleted = bus_.delete_consumer(spec_.stream, spec_.durable); !deleted) return deleted;
   source_.discard();
   return {};

@@ -28,7 +28,7 @@ class ConsumerKeeper {
   // `processed`: the stream sequence up to which a store has seen the messages; nullopt when
   // nothing is stored behind this consumer. If the bus refuses, it is soon due again.
   void keep(std::optional<std::uint64_t> processed);
-  // Deletes the consumer, so that everything is delivered again.
+  // Deletes the consumer, so that everything is delivered again; keep() makes it again.
   Status start_over();
   // Whether the last look found the consumer in place, or put it there.
   bool in_place() const { return in_place_; }

@@ -10,7 +10,8 @@ namespace citas::workers {
 namespace {
 
 constexpr char kSubjectHeader[] = "ce-subject";
-const std::vector<std::string> kHeaders{kMessageIdHeader, kSourceHeader, kSubjectHeader};
+const std::vector<std::string> kHeaders{kMessageIdHeader, kSourceHeader, kSubjectHeader,
+                                        kHashHeader};
 
 // The event's id, which a redelivered message carries as "<eventId>/<attempt>".
 std::string key_of(const Message& message) {
@@ -21,6 +22,12 @@ std::string key_of(const Message& message) {
 // Confirmations that are already in the log tell a country nothing.
 bool concerns_store(const Message& message) {
   return !message.subject.ends_with(".appointment.confirmed");
+}
+
+void note_processed(const Message& event, CountryChanges& changes) {
+  if (event.stream_sequence <= changes.processed) return;
+  changes.processed = event.stream_sequence;
+  changes.hash = find_header(event.headers, kHashHeader).value_or("");
 }
 
 std::optional<AppointmentId> appointment_of(const Message& message) {
@@ -72,7 +79,7 @@ CountryProcessor::CountryProcessor(CountryCode country, Bus& bus, CountryStore& 
 
 Result<bool> CountryProcessor::step() {
   const bool settled = outbox_.settle();
-  keep_consumers();
+  if (auto kept = keep_consumers(); !kept) return failure(std::move(kept.error()));
   // A store that is behind its consumer must not move on before that was noticed.
   if (!events_keeper_.in_place()) return settled;
   if (auto received = receive(); !received) return failure(std::move(received.error()));
@@ -91,9 +98,36 @@ Result<bool> CountryProcessor::step() {
   return settled || worked;
 }
 
-void CountryProcessor::keep_consumers() {
-  if (events_keeper_.due()) events_keeper_.keep(store_.mark().processed);
+Status CountryProcessor::keep_consumers() {
   if (redelivered_keeper_.due()) redelivered_keeper_.keep(std::nullopt);
+  if (!events_keeper_.due()) return {};
+  events_keeper_.keep(store_.mark().processed);
+  return check_mark();
+}
+
+Status CountryProcessor::check_mark() {
+  const CountryMark mark = store_.mark();
+  mark_fits_ = mark.hash.empty();
+  if (mark_fits_) return {};
+  const auto seen = bus_.message_at(kEventsStream, mark.processed);
+  if (!seen) return {};
+  const auto log_source = find_header(seen->headers, kSourceHeader);
+  if (!log_source) return {};  // not the relay's: it will replace the stream
+  if (find_header(seen->headers, kHashHeader) != mark.hash) {
+    return start_over(std::string(*log_source));
+  }
+  mark_fits_ = true;
+  return {};
+}
+
+Status CountryProcessor::start_over(const std::string& log_source) {
+  const bool is_new = store_.mark().log_source.empty();
+  group_.clear();
+  suspects_.clear();
+  if (auto emptied = store_.reset(log_source); !emptied) return emptied;
+  // A new store has missed nothing yet; one of another log must see everything of this one.
+  if (!is_new) static_cast<void>(events_keeper_.start_over());
+  return {};
 }
 
 Status CountryProcessor::receive() {
@@ -108,21 +142,40 @@ Status CountryProcessor::receive_from(MessageSource& source, std::size_t limit) 
   for (Message& message : received_) {
     counters_.deliveries.add();
     counters_.redeliveries.add(message.deliveries > 1 ? 1 : 0);
-    const auto log_source = find_header(message.headers, kSourceHeader);
-    if (log_source && *log_source != store_.mark().log_source) {
-      if (auto settled = doubt_log(source, message); !settled) return settled;
-      if (*log_source != store_.mark().log_source) continue;
-    }
-    Item item{&source, std::move(message), {}, 0};
-    item.key = key_of(item.message);
-    const auto tries = store_.tries(item.key);
-    if (!tries) return failure(tries.error());
-    item.tries = tries->value_or(0);
-    if (*tries) {
-      suspects_.push_back(std::move(item));
-    } else {
-      group_.push_back(std::move(item));
-    }
+    const auto admitted = admit(source, message);
+    if (!admitted) return failure(admitted.error());
+    // The store was emptied, and all of this comes again.
+    if (!events_keeper_.in_place()) return {};
+    if (!*admitted) continue;
+    if (auto taken = take(source, std::move(message)); !taken) return taken;
+  }
+  return {};
+}
+
+Result<bool> CountryProcessor::admit(MessageSource& source, const Message& message) {
+  const auto log_source = find_header(message.headers, kSourceHeader);
+  if (log_source && *log_source != store_.mark().log_source) {
+    if (auto settled = doubt_log(source, message); !settled) return failure(settled.error());
+    if (*log_source != store_.mark().log_source) return false;
+  }
+  const bool raises_mark =
+      &source == events_.get() && message.stream_sequence > store_.mark().processed;
+  if (!raises_mark || mark_fits_) return true;
+  if (auto checked = check_mark(); !checked) return failure(std::move(checked.error()));
+  if (!mark_fits_) static_cast<void>(source.nak(message, options_.first_backoff));
+  return mark_fits_;
+}
+
+Status CountryProcessor::take(MessageSource& source, Message message) {
+  Item item{&source, std::move(message), {}, 0};
+  item.key = key_of(item.message);
+  const auto tries = store_.tries(item.key);
+  if (!tries) return failure(tries.error());
+  item.tries = tries->value_or(0);
+  if (*tries) {
+    suspects_.push_back(std::move(item));
+  } else {
+    group_.push_back(std::move(item));
   }
   return {};
 }
@@ -140,12 +193,7 @@ Status CountryProcessor::doubt_log(MessageSource& source, const Message& message
     static_cast<void>(source.term(message));
     return {};
   }
-  group_.clear();
-  suspects_.clear();
-  if (auto emptied = store_.reset(current); !emptied) return emptied;
-  // A new store has missed nothing yet; one of another log must see everything of this one.
-  if (!known.empty()) static_cast<void>(events_keeper_.start_over());
-  return {};
+  return start_over(current);
 }
 
 Status CountryProcessor::process(std::vector<Item> items, bool alone) {
@@ -158,10 +206,7 @@ Status CountryProcessor::process(std::vector<Item> items, bool alone) {
     auto trial = try_one(item, round);
     if (!trial) return failure(std::move(trial.error()));
     trials.push_back(std::move(*trial));
-    const bool is_event = item.source == events_.get();
-    if (is_event) {
-      round.changes.processed = std::max(round.changes.processed, item.message.stream_sequence);
-    }
+    if (item.source == events_.get()) note_processed(item.message, round.changes);
   }
   if (auto committed = store_.commit(round.changes); !committed) return committed;
   for (std::size_t i = 0; i < items.size(); ++i) conclude(std::move(items[i]), trials[i]);

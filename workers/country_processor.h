@@ -12,9 +12,11 @@
 // when that is acknowledged. Messages that cannot be read, or are of another country, are dead
 // letters at once.
 //
-// Healing. The store holds which log it belongs to and how far it has come. If the stream is of
-// another log, the store is emptied; if it is behind its consumer, everything is delivered again
-// (consumer_keeper.h).
+// Healing. The store holds which log it belongs to, how far it has come, and the hash there. If the
+// stream is of another log, or of one that went another way (an older copy of it was restored), the
+// store is emptied and filled again; if it is behind its consumer, everything is delivered again
+// (consumer_keeper.h). A stream that ends before the store's mark is taken for one that is still
+// being filled: which way it went shows when it gets there.
 //
 // One processor per store, and one store per country and bus. One thread; counters() from any.
 #pragma once
@@ -87,12 +89,20 @@ class CountryProcessor final : public Piece {
                    std::unique_ptr<MessageSource> redelivered,
                    std::unique_ptr<Publisher> publisher);
 
-  void keep_consumers();
+  Status keep_consumers();
   // Fills group_ and suspects_ with what has come in.
   Status receive();
   Status receive_from(MessageSource& source, std::size_t limit);
   // Makes store and stream agree on the log; the message that raised the doubt is not processed.
   Status doubt_log(MessageSource& source, const Message& message);
+  // Compares what the stream holds at the store's mark, where it has come so far.
+  Status check_mark();
+  // Whether the message can be processed: an event that raises the store's mark cannot be before
+  // the mark is known to be of this stream. What cannot comes again, or never should.
+  Result<bool> admit(MessageSource& source, const Message& message);
+  Status take(MessageSource& source, Message message);
+  // Empties the store; everything is delivered again.
+  Status start_over(const std::string& log_source);
   Status process(std::vector<Item> items, bool alone);
   Status note_tries(const std::vector<Item>& items, bool alone);
   // Error: the store cannot be read.
@@ -118,6 +128,7 @@ class CountryProcessor final : public Piece {
   ConsumerKeeper events_keeper_;
   ConsumerKeeper redelivered_keeper_;
   Outbox outbox_;
+  bool mark_fits_ = false;  // when the stream was last looked at
   std::vector<Message> received_;
   std::vector<Item> group_;
   std::deque<Item> suspects_;  // to be tried alone; bounded by max_ack_pending of the consumers

@@ -59,6 +59,13 @@ auto corrupt() {
 
 }  // namespace
 
+CountryMark raised(CountryMark mark, const CountryChanges& changes) {
+  if (changes.processed <= mark.processed) return mark;
+  mark.processed = changes.processed;
+  mark.hash = changes.hash;
+  return mark;
+}
+
 std::string encode(const CountryEntry& entry) {
   Json json;
   for (const StateName& state : kStates) {

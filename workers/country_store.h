@@ -21,6 +21,7 @@ namespace citas::workers {
 struct CountryMark {
   std::string log_source;       // CloudEvents source of the events in it
   std::uint64_t processed = 0;  // highest sequence of CITAS_EVENTS seen
+  std::string hash;             // Citas-Hash of the message there; empty when it had none
   friend bool operator==(const CountryMark&, const CountryMark&) = default;
 };
 
@@ -38,8 +39,12 @@ struct CountryChanges {
   std::vector<Entry> entries;
   std::vector<Tries> failed;         // tried, and to be tried again, or given up
   std::vector<std::string> settled;  // messages whose tries can be forgotten
-  std::uint64_t processed = 0;       // raises the mark; 0 leaves it
+  std::uint64_t processed = 0;       // raises the mark; 0, or less than it, leaves it
+  std::string hash;                  // of the message at `processed`
 };
+
+// The mark as it is after the changes.
+CountryMark raised(CountryMark mark, const CountryChanges& changes);
 
 // Errors of writes are final: the processor must stop (a failed sync is never retried).
 class CountryStore {

@@ -115,6 +115,11 @@ Result<StoredMessage> MemoryBus::last_message(std::string_view stream) {
   return broker_.last_message(stream);
 }
 
+Result<StoredMessage> MemoryBus::message_at(std::string_view stream, std::uint64_t sequence) {
+  if (!connected()) return disconnected();
+  return broker_.message(stream, sequence);
+}
+
 Result<std::uint64_t> MemoryBus::next_sequence(std::string_view stream,
                                                std::string_view filter_subject,
                                                std::uint64_t from) {

@@ -1,6 +1,6 @@
 #include "workers/memory/memory_country_store.h"
 
-#include <algorithm>
+#include <utility>
 
 namespace citas::workers {
 
@@ -23,7 +23,7 @@ Status MemoryCountryStore::commit(const CountryChanges& changes) {
   for (const auto& [appointment, entry] : changes.entries) entries_[appointment] = entry;
   for (const std::string& message : changes.settled) tries_.erase(message);
   for (const Tries& failed : changes.failed) tries_[failed.message] = failed.count;
-  mark_.processed = std::max(mark_.processed, changes.processed);
+  mark_ = raised(std::move(mark_), changes);
   return {};
 }
 

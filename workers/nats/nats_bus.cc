@@ -220,6 +220,21 @@ Result<StoredMessage> NatsBus::last_message(std::string_view stream) {
   return convert(message);
 }
 
+Result<StoredMessage> NatsBus::message_at(std::string_view stream, std::uint64_t sequence) {
+  if (auto ready = require_connected(); !ready) return failure(std::move(ready.error()));
+  const std::string name(stream);
+  natsMsg* message = nullptr;
+  jsErrCode reason{};
+  const natsStatus status =
+      js_GetMsg(&message, jetstream_.get(), name.c_str(), sequence, nullptr, &reason);
+  const NatsMsg owned(message);
+  if (status != NATS_OK) {
+    return failure(nats_error("reading message " + std::to_string(sequence) + " of stream " + name,
+                              status, reason));
+  }
+  return convert(message);
+}
+
 Result<std::uint64_t> NatsBus::next_sequence(std::string_view stream,
                                              std::string_view filter_subject, std::uint64_t from) {
   if (auto ready = require_connected(); !ready) return failure(std::move(ready.error()));

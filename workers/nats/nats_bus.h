@@ -34,6 +34,7 @@ class NatsBus final : public Bus {
   Status delete_stream(std::string_view stream) override;
   Result<StreamInfo> stream_info(std::string_view stream) override;
   Result<StoredMessage> last_message(std::string_view stream) override;
+  Result<StoredMessage> message_at(std::string_view stream, std::uint64_t sequence) override;
   Result<std::uint64_t> next_sequence(std::string_view stream, std::string_view filter_subject,
                                       std::uint64_t from) override;
 

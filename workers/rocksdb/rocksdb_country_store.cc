@@ -14,6 +14,7 @@ namespace {
 
 constexpr char kFormatKey[] = "f";
 constexpr char kMarkKey[] = "m";
+constexpr char kHashKey[] = "h";  // of the mark
 constexpr char kFormat[] = "\x01";
 constexpr std::size_t kWriteBufferBytes = std::size_t{16} << 20;
 constexpr int kBloomBitsPerKey = 10;
@@ -100,8 +101,7 @@ class Store final : public RocksDbCountryStore {
     for (const Tries& failed : changes.failed) {
       batch.Put(tries_key(failed.message), big_endian(failed.count));
     }
-    CountryMark mark = mark_;
-    mark.processed = std::max(mark.processed, changes.processed);
+    CountryMark mark = raised(mark_, changes);
     put_mark(batch, mark);
     auto written = write(batch, /*sync=*/true);
     if (written) mark_ = std::move(mark);
@@ -142,11 +142,15 @@ class Store final : public RocksDbCountryStore {
     if (!*value || (*value)->size() < sizeof(std::uint64_t)) return {};
     mark_.processed = read_big_endian<std::uint64_t>(**value);
     mark_.log_source = (*value)->substr(sizeof(std::uint64_t));
+    auto hash = get(kHashKey);
+    if (!hash) return failure(std::move(hash.error()));
+    mark_.hash = hash->value_or("");
     return {};
   }
 
   static void put_mark(rocksdb::WriteBatch& batch, const CountryMark& mark) {
     batch.Put(kMarkKey, big_endian(mark.processed) + mark.log_source);
+    batch.Put(kHashKey, mark.hash);
   }
 
   Result<std::optional<std::string>> get(const std::string& key) const {

@@ -127,6 +127,20 @@ TEST_P(BusContract, TheLastMessageHasItsHeaders) {
   EXPECT_EQ(find_header(last->headers, "Size"), std::nullopt);
 }
 
+TEST_P(BusContract, ReadsTheMessageAtASequence) {
+  publish_and_wait("one", "first");
+  publish_and_wait("two", "second");
+
+  const auto message = bus_->message_at("LETTERS", 1);
+  ASSERT_TRUE(message) << message.error().message;
+  EXPECT_EQ(message->payload, "first");
+  EXPECT_EQ(message->subject, "letters.a");
+  EXPECT_EQ(message->sequence, 1U);
+  EXPECT_EQ(find_header(message->headers, "Colour"), "blue");
+  EXPECT_EQ(bus_->message_at("LETTERS", 3).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(bus_->message_at("NOBODYS", 1).error().code, ErrorCode::kNotFound);
+}
+
 TEST_P(BusContract, FindsTheNextMessageOfAFilter) {
   publish_three_the_second_elsewhere();
 

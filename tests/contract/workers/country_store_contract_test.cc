@@ -86,6 +86,17 @@ TEST_P(CountryStoreContract, TheMarkOnlyRises) {
   EXPECT_EQ(store().mark().processed, 5U);
 }
 
+TEST_P(CountryStoreContract, TheMarkHasTheHashOfItsMessage) {
+  ASSERT_TRUE(store().commit({.processed = 5, .hash = "five"}));
+  ASSERT_TRUE(store().commit({.processed = 3, .hash = "three"}));
+  ASSERT_TRUE(store().commit({}));
+  home_->reopen();
+  EXPECT_EQ(store().mark(), (CountryMark{"", 5, "five"}));
+  ASSERT_TRUE(store().commit({.processed = 6, .hash = ""}));
+  home_->reopen();
+  EXPECT_EQ(store().mark(), (CountryMark{"", 6, ""}));
+}
+
 TEST_P(CountryStoreContract, TriesAreNotedSettledAndKeptWhenFailed) {
   const std::vector<Tries> noted{{"a", 0}, {"b", 2}, {"c", 0}};
   ASSERT_TRUE(store().note_tries(noted));
@@ -102,15 +113,16 @@ TEST_P(CountryStoreContract, TriesAreNotedSettledAndKeptWhenFailed) {
 TEST_P(CountryStoreContract, AResetForgetsEverythingAndNamesTheLog) {
   const std::vector<Tries> noted{{"a", 1}};
   ASSERT_TRUE(store().note_tries(noted));
-  ASSERT_TRUE(store().commit({.entries = {{kAppointment, kEntry}}, .processed = 5}));
+  ASSERT_TRUE(
+      store().commit({.entries = {{kAppointment, kEntry}}, .processed = 5, .hash = "five"}));
   ASSERT_TRUE(store().reset("citas/log/main"));
   EXPECT_EQ(store().find(kAppointment).value(), std::nullopt);
   EXPECT_EQ(store().tries("a").value(), std::nullopt);
   home_->reopen();
-  EXPECT_EQ(store().mark(), (CountryMark{"citas/log/main", 0}));
+  EXPECT_EQ(store().mark(), (CountryMark{"citas/log/main", 0, ""}));
   ASSERT_TRUE(store().commit({.processed = 2}));
   home_->reopen();
-  EXPECT_EQ(store().mark(), (CountryMark{"citas/log/main", 2}));
+  EXPECT_EQ(store().mark(), (CountryMark{"citas/log/main", 2, ""}));
 }
 
 INSTANTIATE_TEST_SUITE_P(Memory, CountryStoreContract, ::testing::Values(&make_home<MemoryHome>));

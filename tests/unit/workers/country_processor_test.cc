@@ -340,6 +340,25 @@ TEST_F(ProcessorTest, AnOlderStoreIsFilledUpEvenIfNewEventsComeFirst) {
   }
 }
 
+TEST_F(ProcessorTest, AnOlderStoreDoesNotMoveOnBeforeItsConsumerWasLookedAt) {
+  world_.request(kPeru);
+  run();
+  const MemoryCountryStore old = inner_store_;
+  const auto missed = world_.request(kPeru);
+  run();
+  world_.request(kPeru);
+  while (relay_->step().value()) {
+  }
+  inner_store_ = old;
+  broker_.refuse_consumers(true);
+  start();
+  run(3);
+  EXPECT_EQ(store_.mark(), old.mark());
+  broker_.refuse_consumers(false);
+  run();
+  EXPECT_EQ(state(missed), EntryState::kRegistered);
+}
+
 TEST_F(ProcessorTest, OtherCountriesEventsDoNotLookLikeALoss) {
   world_.request(kPeru);
   for (int i = 0; i < 5; ++i) world_.request(kChile);
@@ -374,6 +393,69 @@ TEST_F(ProcessorTest, AStoreOfAnotherLogIsEmptied) {
   EXPECT_EQ(state(fresh), EntryState::kRegistered);
   EXPECT_EQ(store_.mark().log_source, other.log.identity().source());
   EXPECT_TRUE(all_acknowledged());
+}
+
+// The same log as far as an older copy of it was restored; from there on it went another way.
+class RestoredLogTest : public ProcessorTest {
+ protected:
+  RestoredLogTest() { copy_.ids.next(); }  // its ids differ from here on
+
+  // Goes on with the copy, which has `count` events more.
+  void restore_and_request(int count) {
+    for (int i = 0; i < count; ++i) fresh_.push_back(copy_.request(kPeru));
+    relay_ = std::move(*Relay::open(copy_.log, bus_, world_.clock, {}));
+  }
+
+  LogWorld copy_;  // of the same seed as world_: of the same log
+  std::vector<AppointmentId> fresh_;
+};
+
+TEST_F(RestoredLogTest, AStoreThatWentAnotherWayIsFilledAgain) {
+  std::vector<AppointmentId> lost;
+  for (int i = 0; i < 3; ++i) lost.push_back(world_.request(kPeru));
+  run();
+  copy_.request(kChile);
+  restore_and_request(5);
+  for (const bool restarted : {true, false}) {
+    if (restarted) start();
+    run();
+  }
+  for (const AppointmentId appointment : lost) {
+    EXPECT_EQ(store_.find(appointment).value(), std::nullopt);
+  }
+  for (const AppointmentId appointment : fresh_) {
+    EXPECT_EQ(state(appointment), EntryState::kRegistered);
+  }
+  EXPECT_EQ(store_.mark().processed, copy_.log.head().position.value());
+  EXPECT_TRUE(all_acknowledged());
+  EXPECT_TRUE(dead_letters().empty());
+}
+
+TEST_F(RestoredLogTest, AStoreThatIsAheadShowsItselfWhenTheLogGetsThere) {
+  const auto lost = world_.request(kPeru);
+  world_.request(kPeru);
+  run();
+  copy_.request(kChile);
+  restore_and_request(0);
+  run();
+  EXPECT_EQ(state(lost), EntryState::kRegistered);
+  restore_and_request(4);
+  run();
+  EXPECT_EQ(store_.find(lost).value(), std::nullopt);
+  for (const AppointmentId appointment : fresh_) {
+    EXPECT_EQ(state(appointment), EntryState::kRegistered);
+  }
+}
+
+TEST_F(ProcessorTest, AStoreThatFitsIsNotFilledAgain) {
+  for (int i = 0; i < 3; ++i) world_.request(kPeru);
+  run();
+  broker_.wipe();
+  start();
+  world_.request(kPeru);
+  run();
+  EXPECT_EQ(rules_.asked[1], 1);
+  EXPECT_EQ(store_.mark().processed, 4U);
 }
 
 }  // namespace
