@@ -1,8 +1,9 @@
 """What must hold when the load has ended: the oracle's record against everything that is stored."""
 
+import bus_view
 import oracle
 from framework import promise
-from harness import citas
+from harness import citas, wait_until
 from load import INSUREDS
 
 
@@ -48,3 +49,20 @@ def verify(run, server):
     verified = citas("verify", "--data", server.data)
     promise(verified.returncode == 0, verified.stderr)
     run.checked["logs verified"] += 1
+
+
+def compare_everything(run, system, known):
+    """The load has ended: waits until all is settled, then compares the oracle's record with the
+    log, the read model, the bus and the countries' stores. Ends the system."""
+    system.server.all_settled(INSUREDS, timeout_s=120)
+    wait_until(
+        lambda: system.server.metric("citas_relay_lag_events") == 0, "the relay has caught up"
+    )
+    check_keys(run, system.server, known)
+    events = check_log(run, system.server, known)
+    bus_view.check_stream(run, system.nats, events)
+    system.stop()
+    verify(run, system.server)
+    bus_view.check_country_stores(run, system.country_folders(), events)
+    system.nats.kill()
+    run.figures |= known.figures()

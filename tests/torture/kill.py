@@ -7,12 +7,11 @@ the countries' own stores hold what the log says.
 
 import time
 
-import bus_view
 import checks
 import oracle
 from framework import Suite, percentile, promise
 from harness import wait_until
-from load import INSUREDS, Load
+from load import Load
 from system import System
 
 EARLIEST_S, LATEST_S = 0.05, 3.0
@@ -69,15 +68,7 @@ def kill_and_compare(run):
     load = Load(system.server, known, run.random.random())
     waits = kill_repeatedly(run, system, known, load)
     load.stop()
-    system.server.all_settled(INSUREDS, timeout_s=120)
-    checks.check_keys(run, system.server, known)
-    events = checks.check_log(run, system.server, known)
-    bus_view.check_stream(run, system.nats, events)
-    system.stop()
-    checks.verify(run, system.server)
-    bus_view.check_country_stores(run, system.country_folders(), events)
-    system.nats.kill()
-    run.figures |= known.figures()
+    checks.compare_everything(run, system, known)
     run.figures["recovery p50, s"] = round(percentile(waits, 0.5) or 0, 3)
     run.figures["recovery p99, s"] = round(percentile(waits, 0.99) or 0, 3)
     # A short form has too few for a percentile, on a machine that does other things besides.

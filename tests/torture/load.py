@@ -86,10 +86,10 @@ class LoadClient:
 class Load:
     """All clients, each on a thread; a failure of any fails the run."""
 
-    def __init__(self, server, known, seed, clients=CLIENTS):
+    def __init__(self, server, known, seed, clients=CLIENTS, name="client"):
         self._stopped = threading.Event()
         self._failures = []
-        everyone = [LoadClient(server, known, seed, f"client-{n}") for n in range(clients)]
+        everyone = [LoadClient(server, known, seed, f"{name}-{n}") for n in range(clients)]
         self._threads = [
             threading.Thread(target=self._run, args=(client,), daemon=True) for client in everyone
         ]
