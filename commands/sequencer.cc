@@ -185,7 +185,7 @@ void Sequencer::Batch::remember(const CommandKey& key, const Fingerprint& key_fi
                                 Position position) {
   const StoredOutcome outcome{position, key_fingerprint};
   staged_results_.emplace(key, outcome);
-  append_.results.push_back({key, encode_outcome(outcome)});
+  append_.results.push_back({key, encode_outcome(outcome), position});
 }
 
 std::vector<Outcome> Sequencer::Batch::finish(Position committed) {

@@ -48,8 +48,20 @@ using CommandKey = Sha256;
 struct CommandResult {
   CommandKey key;
   std::string value;  // at most kMaxCommandResultSize bytes
+  Position answer;    // of the event that the outcome tells of; at most the batch's last
 };
 inline constexpr std::size_t kMaxCommandResultSize = 64;
+
+// A command's outcome in the list that follows the log: from this position on it was known. The
+// view lives only during the visit.
+struct ListedResult {
+  Position position;
+  CommandKey key;
+  std::string_view value;
+};
+
+// Returns false to stop reading.
+using ResultVisitor = std::function<bool(const ListedResult&)>;
 
 struct AppendBatch {
   std::vector<NewRecord> records;
@@ -111,6 +123,11 @@ class EventLog {
   virtual Status read_tag(const TagQuery& query, const RecordVisitor& visit) const = 0;
   // The outcome stored with a command; nullopt when there is none. Sees everything up to head().
   virtual Result<std::optional<std::string>> command_result(const CommandKey& key) const = 0;
+  // Visits the outcomes listed from `first` to `last`, in order of position. An outcome is listed
+  // where the event that it tells of lies; one that tells of an event older than its batch, where
+  // the log ended before that batch. So what is listed at the log's end may still grow.
+  // FailedPrecondition: the log was last written by a version that kept no list.
+  virtual Status read_results(Position first, Position last, const ResultVisitor& visit) const = 0;
 
   // Called with the new committed position after every commit(), on the writer's thread: must not
   // block. All listeners are added before the first append and outlive the log.

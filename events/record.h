@@ -11,6 +11,7 @@
 // The hash of position 0 is the log's genesis (log_identity.h).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -38,7 +39,13 @@ Result<RecordView> decode_record(Position position, std::string_view stored);
 struct ChainState {
   Head head;
   Timestamp running_maximum = Timestamp::min();
+  friend bool operator==(const ChainState&, const ChainState&) = default;
 };
+
+// Where the outcome of a command is listed when the log ended at `before` until its batch.
+inline Position listed_at(const CommandResult& result, Position before) {
+  return std::max(result.answer, before);
+}
 
 // Moves the state on by one event and returns the record to store.
 std::string extend(ChainState& state, Timestamp time, std::string_view event_bytes);

@@ -15,7 +15,7 @@ Error bad(Position position, std::string_view what) {
 class Verifier {
  public:
   Verifier(const EventLog& log, const Codec& codec, const VerifyOptions& options)
-      : log_(log), options_(options), chain_(log.identity(), codec, options.expected) {}
+      : log_(log), options_(options), records_(log.identity(), codec, options.expected) {}
 
   Result<VerifyReport> run() {
     const Position end = log_.committed();
@@ -25,16 +25,16 @@ class Verifier {
       if (reached() == before) return failure(bad(following(), "is missing"));
       if (options_.on_progress) options_.on_progress(reached(), end);
     }
-    const Head head{epoch_, reached(), chain_.state().head.hash};
+    const Head head = records_.state().head;
     if (head.hash != log_.head().hash) {
       return failure(ErrorCode::kCorruption, "the log's head is not the end of its chain");
     }
-    if (const Status finished = chain_.finish(); !finished) return failure(finished.error());
+    if (const Status finished = records_.finish(); !finished) return failure(finished.error());
     return VerifyReport{head.position.value(), head};
   }
 
  private:
-  Position reached() const { return chain_.state().head.position; }
+  Position reached() const { return records_.state().head.position; }
   Position following() const { return Position{reached().value() + 1}; }
 
   Status check_page() {
@@ -47,20 +47,8 @@ class Verifier {
   }
 
   Status check_record(const RecordView& record) {
-    if (record.position != following()) return failure(bad(following(), "is missing"));
-    const auto event = chain_.next(record.bytes);
+    const auto event = records_.next(record);
     if (!event) return failure(event.error());
-    if (chain_.state().head.hash != record.hash) {
-      return failure(
-          bad(record.position, "does not continue the hash chain: it, or one before, was altered"));
-    }
-    if (chain_.state().running_maximum != record.running_maximum) {
-      return failure(bad(record.position, "has a wrong running maximum of time"));
-    }
-    if (record.epoch < epoch_) {
-      return failure(bad(record.position, "goes back to an earlier epoch"));
-    }
-    epoch_ = record.epoch;
     return options_.check_tags ? check_tags(*event) : Status{};
   }
 
@@ -81,8 +69,7 @@ class Verifier {
 
   const EventLog& log_;
   const VerifyOptions& options_;
-  ChainVerifier chain_;
-  Epoch epoch_;
+  RecordVerifier records_;
 };
 
 }  // namespace
@@ -121,6 +108,32 @@ Status ChainVerifier::finish() const {
                  first.position > state_.head.position
                      ? "the log ends before the expected position " + position
                      : "the log has another hash at the expected position " + position);
+}
+
+Result<Event> RecordVerifier::next(const RecordView& record) {
+  if (record.position.value() != chain_.state().head.position.value() + 1) {
+    return failure(bad(Position{chain_.state().head.position.value() + 1}, "is missing"));
+  }
+  auto event = chain_.next(record.bytes);
+  if (!event) return event;
+  if (chain_.state().head.hash != record.hash) {
+    return failure(
+        bad(record.position, "does not continue the hash chain: it, or one before, was altered"));
+  }
+  if (chain_.state().running_maximum != record.running_maximum) {
+    return failure(bad(record.position, "has a wrong running maximum of time"));
+  }
+  if (record.epoch < epoch_) {
+    return failure(bad(record.position, "goes back to an earlier epoch"));
+  }
+  epoch_ = record.epoch;
+  return event;
+}
+
+ChainState RecordVerifier::state() const {
+  ChainState state = chain_.state();
+  state.head.epoch = epoch_;
+  return state;
 }
 
 std::optional<ExpectedHead> parse_expected_head(std::string_view text) {

@@ -49,6 +49,8 @@ class ChainVerifier {
  public:
   // `codec` is borrowed.
   ChainVerifier(const LogIdentity& log, const Codec& codec, std::vector<ExpectedHead> expected);
+  // Goes on from `start`.
+  ChainVerifier(const ChainState& start, const Codec& codec) : codec_(codec), state_(start) {}
 
   // Takes the event that follows the last one, and returns it. Corruption: it does not.
   Result<Event> next(std::string_view bytes);
@@ -64,6 +66,26 @@ class ChainVerifier {
   const Codec& codec_;
   ChainState state_;
   std::vector<ExpectedHead> missing_;  // not met so far
+};
+
+// The same for records as they are stored: what lies beside an event's bytes must be right too.
+class RecordVerifier {
+ public:
+  // Goes on from `start`, the end of what has been verified before. `codec` is borrowed.
+  RecordVerifier(const ChainState& start, const Codec& codec)
+      : chain_(start, codec), epoch_(start.head.epoch) {}
+  RecordVerifier(const LogIdentity& log, const Codec& codec, std::vector<ExpectedHead> expected)
+      : chain_(log, codec, std::move(expected)) {}
+
+  // Takes the record that follows the last one, and returns its event. Corruption: it does not.
+  Result<Event> next(const RecordView& record);
+  Status finish() const { return chain_.finish(); }
+  // With the epoch of the last record.
+  ChainState state() const;
+
+ private:
+  ChainVerifier chain_;
+  Epoch epoch_;
 };
 
 // Corruption: the message names the first bad position. An expected head that is not in the chain

@@ -6,8 +6,9 @@
 
 namespace citas {
 
-MemoryEventLog::MemoryEventLog(LogIdentity identity) : identity_(std::move(identity)) {
-  state_.head = Head{epoch(), Position{0}, identity_.genesis()};
+MemoryEventLog::MemoryEventLog(LogIdentity identity, Epoch epoch)
+    : identity_(std::move(identity)), epoch_(epoch) {
+  state_.head = Head{epoch_, Position{0}, identity_.genesis()};
 }
 
 void MemoryEventLog::fail_appends() {
@@ -20,6 +21,7 @@ std::string_view MemoryEventLog::fingerprint_key() const { return "a key for tes
 Result<Head> MemoryEventLog::append(const AppendBatch& batch) {
   const std::lock_guard lock(mutex_);
   if (failed_) return failure(ErrorCode::kUnknownOutcome, "the memory log was told to fail");
+  const Position before = state_.head.position;
   for (const NewRecord& record : batch.records) {
     std::string stored = extend(state_, record.time, record.bytes);
     const Position position = state_.head.position;
@@ -27,7 +29,10 @@ Result<Head> MemoryEventLog::append(const AppendBatch& batch) {
     for (const Tag& tag : record.tags)
       tag_index_[digest_of(record.tenant, tag)].push_back(position);
   }
-  for (const CommandResult& result : batch.results) results_[result.key] = result.value;
+  for (const CommandResult& result : batch.results) {
+    results_[result.key] = result.value;
+    listed_results_.emplace(listed_at(result, before), result.key);
+  }
   return state_.head;
 }
 
@@ -88,6 +93,16 @@ Result<std::optional<std::string>> MemoryEventLog::command_result(const CommandK
   const auto found = results_.find(key);
   if (found == results_.end()) return std::nullopt;
   return found->second;
+}
+
+Status MemoryEventLog::read_results(Position first, Position last,
+                                    const ResultVisitor& visit) const {
+  const std::lock_guard lock(mutex_);
+  const auto end = listed_results_.upper_bound(last);
+  for (auto at = listed_results_.lower_bound(first); at != end; ++at) {
+    if (!visit({at->first, at->second, results_.at(at->second)})) break;
+  }
+  return {};
 }
 
 void MemoryEventLog::add_commit_listener(std::function<void(Position)> listener) {

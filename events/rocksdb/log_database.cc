@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
+#include <chrono>
+#include <set>
+#include <thread>
 
 #include "events/base/big_endian.h"
 #include "events/base/check.h"
@@ -22,6 +24,9 @@ constexpr char kLogId[] = "log_id";
 constexpr char kPartition[] = "partition";
 constexpr char kEpoch[] = "epoch";
 constexpr char kFingerprintKey[] = "fingerprint_key";
+constexpr char kListIsWhole[] = "result_list";
+constexpr char kResultList[] = "result_list";
+constexpr std::size_t kFamiliesOfEarlierVersions = 4;
 
 constexpr std::size_t kBlockCacheBytes = std::size_t{128} << 20;
 // Inserting random keys costs cache misses that grow with the memtable: small ones, several of
@@ -87,35 +92,51 @@ std::vector<rocksdb::ColumnFamilyDescriptor> families(std::size_t memtable_bytes
   keep_memtables_small(results);
   results.memtable_prefix_bloom_size_ratio = kMemtableBloomRatio;
   results.memtable_whole_key_filtering = true;
+  rocksdb::ColumnFamilyOptions list = events;
+  list.merge_operator = write_mark_merger();
   return {{rocksdb::kDefaultColumnFamilyName, family_options(cache, memtable_bytes)},
           {"events", events},
           {"tags", tags},
-          {"results", results}};
+          {"results", results},
+          {kResultList, list}};
 }
 
 // Keys that no tag's and no command's digest has, with the width of those around them.
 constexpr std::array<char, sizeof(TagDigest) + sizeof(std::uint64_t)> kMarkInTags{};
 constexpr std::array<char, sizeof(CommandKey)> kMarkInResults{};
+constexpr std::array<char, sizeof(std::uint64_t) + sizeof(CommandKey)> kMarkInResultList{};
 
 template <typename Bytes>
 rocksdb::Slice slice_of(const Bytes& bytes) {
   return {bytes.data(), bytes.size()};
 }
 
-std::string random_key() {
-  std::string key(32, '\0');
-  CHECK(RAND_bytes(reinterpret_cast<unsigned char*>(key.data()), static_cast<int>(key.size())) ==
-        1);
-  return key;
+// A moment at which the writer removed no write-ahead log: all that it had written by then is
+// seen, in tables or in logs. A reader that finds a log gone would go on without what was in it.
+constexpr int kFollowAttempts = 50;
+constexpr std::chrono::milliseconds kFollowPause{20};
+
+std::set<std::string> write_ahead_logs(const std::filesystem::path& folder) {
+  std::set<std::string> names;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    if (entry.path().extension() == ".log") names.insert(entry.path().filename());
+  }
+  return names;
+}
+
+// Earlier versions had no list of results.
+std::vector<rocksdb::ColumnFamilyDescriptor> existing_families(const rocksdb::DBOptions& options,
+                                                               const std::filesystem::path& folder,
+                                                               std::size_t memtable_bytes) {
+  auto all = families(memtable_bytes);
+  std::vector<std::string> names;
+  const auto listed = rocksdb::DB::ListColumnFamilies(options, folder.string(), &names);
+  if (listed.ok() && std::ranges::find(names, kResultList) == names.end()) all.pop_back();
+  return all;
 }
 
 }  // namespace
-
-std::string position_key(Position position) {
-  std::string key;
-  append_big_endian(key, position.value());
-  return key;
-}
 
 Error rocksdb_error(std::string_view what, const rocksdb::Status& status) {
   const ErrorCode code = status.IsCorruption() || status.IsNotFound() ? ErrorCode::kCorruption
@@ -129,45 +150,123 @@ LogDatabase::~LogDatabase() {
   for (rocksdb::ColumnFamilyHandle* family : families_) db_->DestroyColumnFamilyHandle(family);
 }
 
-rocksdb::Status LogDatabase::open_with(const rocksdb::DBOptions& options, bool read_only,
-                                       const std::filesystem::path& folder,
-                                       const LogStorage& storage) {
-  rocksdb::DBOptions on_disk = options;
-  on_disk.env = env_.get();
-  const auto layout = families(storage.memtable_bytes);
+std::string LogDatabase::random_fingerprint_key() {
+  std::string key(32, '\0');
+  CHECK(RAND_bytes(reinterpret_cast<unsigned char*>(key.data()), static_cast<int>(key.size())) ==
+        1);
+  return key;
+}
+
+rocksdb::Status LogDatabase::create_families(const std::filesystem::path& folder) {
+  rocksdb::DBOptions options = database_options(true);
+  options.env = env_.get();
   rocksdb::DB* db = nullptr;
-  const auto opened =
-      read_only ? rocksdb::DB::OpenForReadOnly(on_disk, folder.string(), layout, &families_, &db)
-                : rocksdb::DB::Open(on_disk, folder.string(), layout, &families_, &db);
+  const auto opened = rocksdb::DB::Open(options, folder.string(), families(storage_.memtable_bytes),
+                                        &families_, &db);
   db_.reset(db);
   return opened;
 }
 
-Status LogDatabase::create(const std::filesystem::path& folder, LogId id,
+Status LogDatabase::create(const std::filesystem::path& folder, const LogMeta& meta,
                            const LogStorage& storage) {
   LogDatabase database(storage);
-  const auto opened = database.open_with(database_options(true), false, folder, storage);
-  if (!opened.ok()) return failure(rocksdb_error("create", opened));
-  rocksdb::WriteBatch meta;
-  meta.Put(kFormat, kFormatVersion);
-  meta.Put(kLogId, id.value().to_string());
-  meta.Put(kPartition, LogIdentity{}.partition);
-  meta.Put(kEpoch, "1");
-  meta.Put(kFingerprintKey, random_key());
-  database.merge(meta, Position{0}, 1);
+  const auto created = database.create_families(folder);
+  if (!created.ok()) return failure(rocksdb_error("create", created));
+  rocksdb::WriteBatch values;
+  values.Put(kFormat, kFormatVersion);
+  values.Put(kLogId, meta.identity.id.value().to_string());
+  values.Put(kPartition, meta.identity.partition);
+  values.Put(kEpoch, std::to_string(meta.epoch.value()));
+  values.Put(kFingerprintKey, meta.fingerprint_key);
+  values.Put(kListIsWhole, "1");
+  database.merge(values, Position{0}, 1);
   rocksdb::WriteOptions synced;
   synced.sync = true;
-  const auto written = database.db().Write(synced, &meta);
+  const auto written = database.db().Write(synced, &values);
   if (!written.ok()) return failure(rocksdb_error("create", written));
   return {};
 }
 
-Result<LogDatabase> LogDatabase::open(const std::filesystem::path& folder, bool read_only,
+rocksdb::Status LogDatabase::open_families(const std::filesystem::path& folder, Access access) {
+  rocksdb::DBOptions options = database_options(false);
+  options.env = env_.get();
+  const std::string path = folder.string();
+  const auto existing = existing_families(options, folder, storage_.memtable_bytes);
+  rocksdb::DB* db = nullptr;
+  rocksdb::Status opened;
+  switch (access) {
+    case Access::kWrite:
+      options.create_missing_column_families = true;
+      opened = rocksdb::DB::Open(options, path, families(storage_.memtable_bytes), &families_, &db);
+      break;
+    case Access::kRead:
+      opened = rocksdb::DB::OpenForReadOnly(options, path, existing, &families_, &db);
+      break;
+    case Access::kFollow:
+      // All tables are kept open, since the writer may remove any of them.
+      options.max_open_files = -1;
+      opened = rocksdb::DB::OpenAsSecondary(options, path, scratch_->path().string(), existing,
+                                            &families_, &db);
+      break;
+  }
+  db_.reset(db);
+  return opened;
+}
+
+Result<LogDatabase> LogDatabase::open(const std::filesystem::path& folder, Access access,
                                       const LogStorage& storage) {
   LogDatabase database(storage);
-  const auto opened = database.open_with(database_options(false), read_only, folder, storage);
-  if (!opened.ok()) return failure(rocksdb_error("open", opened));
+  if (access == Access::kFollow) {
+    if (const Status followed = database.follow(folder); !followed) {
+      return failure(followed.error());
+    }
+  } else if (const auto opened = database.open_families(folder, access); !opened.ok()) {
+    return failure(rocksdb_error("open", opened));
+  }
+  std::string whole;
+  database.list_is_whole_ = database.families_.size() > kFamiliesOfEarlierVersions &&
+                            database.db_->Get({}, database.meta(), kListIsWhole, &whole).ok();
   return database;
+}
+
+Status LogDatabase::follow(const std::filesystem::path& folder) {
+  auto scratch = ScratchFolder::make("follow");
+  if (!scratch) return failure(scratch.error());
+  scratch_.emplace(*std::move(scratch));
+  rocksdb::Status status = rocksdb::Status::TryAgain();
+  for (int attempt = 0; attempt < kFollowAttempts; ++attempt) {
+    const auto before = write_ahead_logs(folder);
+    status = db_ ? db_->TryCatchUpWithPrimary() : open_families(folder, Access::kFollow);
+    if (status.ok() && std::ranges::includes(write_ahead_logs(folder), before)) return {};
+    std::this_thread::sleep_for(kFollowPause);
+  }
+  if (!status.ok()) return failure(rocksdb_error("open beside its server", status));
+  return failure(ErrorCode::kUnavailable,
+                 "event log: its server writes too fast to be followed; try again");
+}
+
+Status LogDatabase::complete_result_list(Position end) {
+  if (list_is_whole_) return {};
+  const std::string position = position_key(end);
+  const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator({}, results()));
+  for (at->SeekToFirst(); at->Valid(); at->Next()) {
+    if (at->key() == slice_of(kMarkInResults)) continue;
+    const auto put = db_->Put({}, families_[4], position + at->key().ToString(), at->value());
+    if (!put.ok()) return failure(rocksdb_error("list the results", put));
+  }
+  if (!at->status().ok()) return failure(rocksdb_error("list the results", at->status()));
+  std::string mark;
+  const auto got = db_->Get({}, tags(), slice_of(kMarkInTags), &mark);
+  if (!got.ok()) return failure(rocksdb_error("list the results", got));
+  rocksdb::WriteBatch whole;
+  whole.Put(families_[4], slice_of(kMarkInResultList), mark);
+  whole.Put(meta(), kListIsWhole, "1");
+  rocksdb::WriteOptions synced;
+  synced.sync = true;
+  const auto written = db_->Write(synced, &whole);
+  if (!written.ok()) return failure(rocksdb_error("list the results", written));
+  list_is_whole_ = true;
+  return {};
 }
 
 Result<LogMeta> LogDatabase::read_meta() const {
@@ -225,8 +324,14 @@ Result<WriteMark> LogDatabase::read_write_mark(const LogMeta& meta, Position end
   if (got.ok()) got = db_->Get({}, results(), slice_of(kMarkInResults), &in_results);
   if (!got.ok() && !got.IsNotFound())
     return failure(rocksdb_error("read how far its indexes go", got));
+  std::string in_list = in_tags;
+  if (got.ok() && result_list() != nullptr) {
+    in_list.clear();
+    got = db_->Get({}, result_list(), slice_of(kMarkInResultList), &in_list);
+  }
   const auto mark = decode_write_mark(in_tags);
-  if (!mark || mark->position != end || mark->counted != mark->batch || in_tags != in_results) {
+  if (!mark || in_list != in_tags || mark->position != end || mark->counted != mark->batch ||
+      in_tags != in_results) {
     return failure(ErrorCode::kCorruption,
                    "event log: its tag index or its outcomes of commands lack what came with the "
                    "events up to position " +
@@ -239,17 +344,32 @@ void LogDatabase::merge(rocksdb::WriteBatch& batch, Position position, std::uint
   const std::string mark = encode({.position = position, .batch = number, .counted = 1});
   batch.Merge(tags(), slice_of(kMarkInTags), mark);
   batch.Merge(results(), slice_of(kMarkInResults), mark);
+  batch.Merge(families_[4], slice_of(kMarkInResultList), mark);
 }
 
 Status LogDatabase::add_write_marks(Position end) {
+  const std::string mark = encode({.position = end, .batch = 1, .counted = 1});
   rocksdb::WriteBatch marks;
-  merge(marks, end, 1);
+  marks.Put(tags(), slice_of(kMarkInTags), mark);
+  marks.Put(results(), slice_of(kMarkInResults), mark);
+  marks.Put(families_[4], slice_of(kMarkInResultList), mark);
   marks.Put(kFormat, kFormatVersion);
   rocksdb::WriteOptions synced;
   synced.sync = true;
   const auto written = db_->Write(synced, &marks);
   if (!written.ok()) return failure(rocksdb_error("upgrade", written));
   return {};
+}
+
+Status LogDatabase::write_out(Position end) {
+  rocksdb::WriteBatch marks;
+  merge(marks, end, 2);
+  rocksdb::WriteOptions options;
+  options.disableWAL = true;
+  auto done = db_->Write(options, &marks);
+  if (done.ok()) done = db_->Flush({}, families_);
+  if (done.ok()) return {};
+  return failure(rocksdb_error("write out", done));
 }
 
 }  // namespace citas

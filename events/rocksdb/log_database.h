@@ -8,12 +8,15 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "events/base/result.h"
+#include "events/base/scratch_folder.h"
 #include "events/log_identity.h"
 #include "events/record.h"
+#include "events/rocksdb/layout.h"
 #include "events/rocksdb/write_mark.h"
 
 namespace citas {
@@ -34,17 +37,21 @@ struct LogMeta {
 // Where somebody whose log is damaged reads on.
 inline constexpr char kRunbook[] = "see ops/runbooks/corrupted-log.md";
 
-// The key of an event.
-std::string position_key(Position position);
-
 // Owns the instance; closes it on destruction.
 class LogDatabase {
  public:
+  enum class Access {
+    kWrite,
+    kRead,    // of one that nobody writes to
+    kFollow,  // of one that another process may be writing to, as it was at some moment since
+  };
+
   // A new, empty one, closed again. The folder must not exist.
-  static Status create(const std::filesystem::path& folder, LogId id,
+  static Status create(const std::filesystem::path& folder, const LogMeta& meta,
                        const LogStorage& storage = {});
-  static Result<LogDatabase> open(const std::filesystem::path& folder, bool read_only,
+  static Result<LogDatabase> open(const std::filesystem::path& folder, Access access,
                                   const LogStorage& storage = {});
+  static std::string random_fingerprint_key();
 
   LogDatabase(LogDatabase&&) = default;
   LogDatabase& operator=(LogDatabase&&) = default;
@@ -55,11 +62,20 @@ class LogDatabase {
   rocksdb::ColumnFamilyHandle* events() const { return families_[1]; }
   rocksdb::ColumnFamilyHandle* tags() const { return families_[2]; }
   rocksdb::ColumnFamilyHandle* results() const { return families_[3]; }
+  // Null in a log that was last written by a version without that list, unless open for writing.
+  rocksdb::ColumnFamilyHandle* result_list() const {
+    return list_is_whole_ ? families_[4] : nullptr;
+  }
 
   // FailedPrecondition: a format version that this program does not know. Corruption: incomplete.
   Result<LogMeta> read_meta() const;
   // The end of the log as stored: from its last record, or the genesis.
   Result<ChainState> read_end(const LogMeta& meta) const;
+  // Makes result_list() whole. What earlier versions stored is listed at the log's end: a restore
+  // to before it will not know those outcomes, which is safe, and any later one will.
+  Status complete_result_list(Position end);
+  // Makes what was written without a write-ahead log since create() durable, as the second batch.
+  Status write_out(Position end);
 
   // The mark that all families agree on, complete, and of a log that ends at `end`. Corruption:
   // there is none.
@@ -70,11 +86,16 @@ class LogDatabase {
   Status add_write_marks(Position end);
 
  private:
-  explicit LogDatabase(const LogStorage& storage) : env_(rocksdb::NewCompositeEnv(storage.disk)) {}
-  rocksdb::Status open_with(const rocksdb::DBOptions& options, bool read_only,
-                            const std::filesystem::path& folder, const LogStorage& storage);
+  explicit LogDatabase(const LogStorage& storage)
+      : storage_(storage), env_(rocksdb::NewCompositeEnv(storage.disk)) {}
+  rocksdb::Status create_families(const std::filesystem::path& folder);
+  rocksdb::Status open_families(const std::filesystem::path& folder, Access access);
+  Status follow(const std::filesystem::path& folder);
 
-  std::unique_ptr<rocksdb::Env> env_;  // outlives db_
+  LogStorage storage_;
+  bool list_is_whole_ = false;
+  std::optional<ScratchFolder> scratch_;  // kFollow's own files
+  std::unique_ptr<rocksdb::Env> env_;     // outlives db_
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> families_;
 };

@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "events/rocksdb/rocksdb_log_import.h"
+
 namespace citas {
 namespace {
 
@@ -103,7 +105,8 @@ Status create(const fs::path& folder, IdSource& ids, const LogStorage& storage) 
   if (!id) return failure(id.error());
   const fs::path unfinished = folder / "db.new";
   remove_database(*storage.disk, unfinished);
-  if (const Status created = LogDatabase::create(unfinished, *id, storage); !created) {
+  const LogMeta meta{LogIdentity{*id}, Epoch{1}, LogDatabase::random_fingerprint_key()};
+  if (const Status created = LogDatabase::create(unfinished, meta, storage); !created) {
     return created;
   }
   const auto renamed = storage.disk->RenameFile(unfinished, folder / "db", {}, nullptr);
@@ -112,17 +115,29 @@ Status create(const fs::path& folder, IdSource& ids, const LogStorage& storage) 
   return synced ? sync_folder(*storage.disk, folder.parent_path()) : synced;
 }
 
-Result<LogDatabase> open_or_create(const fs::path& folder, IdSource& ids, bool may_create,
-                                   const LogStorage& storage) {
-  if (!exists(*storage.disk, folder / "db")) {
-    if (!may_create) {
-      return failure(ErrorCode::kNotFound, "event log: there is none in " + folder.string());
-    }
-    if (const Status created = create(folder, ids, storage); !created) {
-      return failure(created.error());
-    }
+// An empty log in the place of one that is being restored would be taken for it.
+Status check_not_being_restored(const fs::path& folder, const LogStorage& storage) {
+  const fs::path unfinished = unfinished_import_of(folder);
+  if (!exists(*storage.disk, unfinished)) return {};
+  return failure(ErrorCode::kFailedPrecondition,
+                 "event log: " + unfinished.string() +
+                     " is a restore that has not finished; run citas backup restore again, or "
+                     "delete that folder to start with an empty log");
+}
+
+Status find_or_create(const fs::path& folder, IdSource& ids, bool may_create,
+                      const LogStorage& storage) {
+  if (exists(*storage.disk, folder / "db")) return {};
+  if (!may_create) {
+    return failure(ErrorCode::kNotFound, "event log: there is none in " + folder.string());
   }
-  return LogDatabase::open(folder / "db", /*read_only=*/true, storage);
+  if (const Status free = check_not_being_restored(folder, storage); !free) return free;
+  return create(folder, ids, storage);
+}
+
+Error unreadable_marker(const fs::path& folder, const Error& why) {
+  return {ErrorCode::kFailedPrecondition,
+          "event log in " + folder.string() + ": " + why.message + "; " + kRunbook};
 }
 
 struct Checked {
@@ -144,10 +159,7 @@ Result<Checked> check(const fs::path& folder, const LogDatabase& database, bool 
     if (!written) return failure(written.error());
     return Checked{*meta, *end, *written, marked.value_or(MarkedHead{})};
   }
-  if (!marked) {
-    return failure(ErrorCode::kFailedPrecondition, "event log in " + folder.string() + ": " +
-                                                       marked.error().message + "; " + kRunbook);
-  }
+  if (!marked) return failure(unreadable_marker(folder, marked.error()));
   const Status matches = check_against_marker(database, *meta, end->head, *marked);
   if (!matches) return failure(matches.error());
   if (!written) return failure(written.error());
@@ -156,7 +168,7 @@ Result<Checked> check(const fs::path& folder, const LogDatabase& database, bool 
 
 Result<OpenedLog> open_for_writing(const fs::path& folder, FolderLock lock, const Checked& checked,
                                    const LogStorage& storage) {
-  auto database = LogDatabase::open(folder / "db", /*read_only=*/false, storage);
+  auto database = LogDatabase::open(folder / "db", LogDatabase::Access::kWrite, storage);
   if (!database) return failure(database.error());
   // The same log must come out of both openings.
   const auto end = database->read_end(checked.meta);
@@ -171,10 +183,38 @@ Result<OpenedLog> open_for_writing(const fs::path& folder, FolderLock lock, cons
     const Status upgraded = database->add_write_marks(end->head.position);
     if (!upgraded) return failure(upgraded.error());
   }
+  const Status listed = database->complete_result_list(end->head.position);
+  if (!listed) return failure(listed.error());
   auto marker = HeadMarker::open(folder / "HEAD", storage.disk);
   if (!marker) return failure(marker.error());
   return OpenedLog{std::move(lock), *std::move(database), checked.meta,      *end,
                    *written,        checked.marked,       *std::move(marker)};
+}
+
+// What the marker says before the log is opened is final by then, and so is seen in it. No lock:
+// the server has it.
+Result<OpenedLog> open_beside_writer(const fs::path& folder, const LogStorage& storage) {
+  const auto marked = HeadMarker::read(folder / "HEAD", storage.disk);
+  if (!marked) return failure(unreadable_marker(folder, marked.error()));
+  auto database = LogDatabase::open(folder / "db", LogDatabase::Access::kFollow, storage);
+  if (!database) return failure(database.error());
+  const auto meta = database->read_meta();
+  if (!meta) return failure(meta.error());
+  auto end = database->read_end(*meta);
+  if (!end) return failure(end.error());
+  const Status matches = check_against_marker(*database, *meta, end->head, *marked);
+  if (!matches) return failure(matches.error());
+  end->head = marked->head;
+  // No look at the write marks: a follower may have a batch in memory and in a table, and so count
+  // it twice. The server has looked when it started.
+  return OpenedLog{FolderLock::none(), *std::move(database), *meta, *end, {}, *marked,
+                   std::nullopt};
+}
+
+Error not_ours(const Error& why) {
+  const bool in_use = why.code == ErrorCode::kFailedPrecondition;
+  return {why.code, "event log: " + why.message +
+                        (in_use ? "; stop that one first, or ask it with --url" : "")};
 }
 
 }  // namespace
@@ -184,15 +224,22 @@ Result<OpenedLog> open_log(const fs::path& given, IdSource& ids, RocksDbEventLog
   const bool writing = mode == RocksDbEventLog::Mode::kWrite;
   fs::path folder = fs::absolute(given).lexically_normal();
   if (!folder.has_filename()) folder = folder.parent_path();  // "log/"
+  if (mode == RocksDbEventLog::Mode::kFollow) {
+    const Status found = find_or_create(folder, ids, /*may_create=*/false, storage);
+    return found ? open_beside_writer(folder, storage) : failure(found.error());
+  }
   if (writing) {
     const Status made = make_folder(*storage.disk, folder);
     if (!made) return failure(made.error());
   }
   auto lock = writing ? FolderLock::for_writing(folder) : FolderLock::for_reading(folder);
-  if (!lock) return failure(lock.error());
+  if (!lock) return failure(not_ours(lock.error()));
   std::optional<Checked> checked;
   {
-    auto database = open_or_create(folder, ids, writing, storage);
+    if (const Status found = find_or_create(folder, ids, writing, storage); !found) {
+      return failure(found.error());
+    }
+    auto database = LogDatabase::open(folder / "db", LogDatabase::Access::kRead, storage);
     if (!database) return failure(database.error());
     const auto result = check(folder, *database, mode != RocksDbEventLog::Mode::kInspect, storage);
     if (!result) return failure(result.error());

@@ -9,10 +9,10 @@
 #include <filesystem>
 #include <optional>
 
+#include "events/base/folder.h"
 #include "events/base/result.h"
 #include "events/ids.h"
 #include "events/record.h"
-#include "events/rocksdb/folder_lock.h"
 #include "events/rocksdb/head_marker.h"
 #include "events/rocksdb/log_database.h"
 #include "events/rocksdb/rocksdb_event_log.h"

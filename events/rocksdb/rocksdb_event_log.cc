@@ -18,16 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string tag_key(const TagDigest& digest, Position position) {
-  std::string key(reinterpret_cast<const char*>(digest.data()), digest.size());
-  append_big_endian(key, position.value());
-  return key;
-}
-
-rocksdb::Slice slice_of(const CommandKey& key) {
-  return {reinterpret_cast<const char*>(key.data()), key.size()};
-}
-
 Error missing(Position position) {
   return {ErrorCode::kCorruption,
           "event log: position " + std::to_string(position.value()) + " is missing; " + kRunbook};
@@ -118,6 +108,7 @@ class Log final : public RocksDbEventLog {
   Status read(Position after, std::size_t limit, const RecordVisitor& visit) const override;
   Status read_tag(const TagQuery& query, const RecordVisitor& visit) const override;
   Result<std::optional<std::string>> command_result(const CommandKey& key) const override;
+  Status read_results(Position first, Position last, const ResultVisitor& visit) const override;
   void add_commit_listener(std::function<void(Position)> listener) override {
     listeners_.push_back(std::move(listener));
   }
@@ -178,6 +169,8 @@ Result<Head> Log::append(const AppendBatch& batch) {
   for (const CommandResult& result : batch.results) {
     CHECK(result.value.size() <= kMaxCommandResultSize);
     writes.Put(database_.results(), slice_of(result.key), result.value);
+    writes.Put(database_.result_list(),
+               listed_key(listed_at(result, state_.head.position), result.key), result.value);
   }
   database_.merge(writes, next.head.position, batches_ + 1);
   rocksdb::WriteOptions synced;
@@ -288,6 +281,27 @@ Result<std::optional<std::string>> Log::command_result(const CommandKey& key) co
   if (got.IsNotFound()) return std::nullopt;
   if (!got.ok()) return failure(rocksdb_error("read a command's outcome", got));
   return value;
+}
+
+Status Log::read_results(Position first, Position last, const ResultVisitor& visit) const {
+  if (database_.result_list() == nullptr) {
+    return failure(ErrorCode::kFailedPrecondition,
+                   "event log: it was last written by an earlier version of citas, which listed no "
+                   "outcomes; start a server of this version on it once");
+  }
+  const std::unique_ptr<rocksdb::Iterator> at(
+      database_.db().NewIterator({}, database_.result_list()));
+  // No event lies at position 0; the write mark does.
+  for (at->Seek(position_key(std::max(first, Position{1}))); at->Valid(); at->Next()) {
+    const auto result = listed_result(at->key().ToStringView(), at->value().ToStringView());
+    if (!result) {
+      return failure(ErrorCode::kCorruption,
+                     std::string("event log: a listed outcome is damaged; ") + kRunbook);
+    }
+    if (result->position > last || !visit(*result)) break;
+  }
+  if (!at->status().ok()) return failure(rocksdb_error("read the outcomes", at->status()));
+  return {};
 }
 
 }  // namespace

@@ -8,8 +8,9 @@
 //            events    position, big-endian → record (record.h)
 //            tags      tag digest ‖ position, big-endian → nothing
 //            results   command key → outcome
-//          tags and results also hold, under a key of zeros, a mark that every batch is merged
-//          into (write_mark.h)
+//            result_list  position, big-endian ‖ command key → outcome (EventLog::read_results)
+//          tags, results and result_list also hold, under a key of zeros, a mark that every batch
+//          is merged into (write_mark.h)
 //
 // Durability: append() returns after one write of the whole batch with the WAL synced; the marker
 // is written before it returns, and synced at most one batch later and on close.
@@ -33,6 +34,7 @@ class RocksDbEventLog : public EventLog {
     kWrite,     // creates it where there is none; one process at a time
     kReadOnly,  // changes nothing on disk: for a stopped server's folder or a copy
     kInspect,   // read-only, and opens what the head marker says is damaged (citas verify)
+    kFollow,    // read-only, beside a server that may be writing: what its marker had reached
   };
 
   // Opens read-only first and compares with the head marker; only a log that passes is opened for

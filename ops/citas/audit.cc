@@ -25,12 +25,6 @@ std::vector<std::string> row_of(const Event& event) {
           appointment ? appointment->value().to_string() : "-", event.actor};
 }
 
-projections::Progress progress_of(std::uint64_t done, std::uint64_t total,
-                                  Clock::Monotonic started) {
-  const auto elapsed = SystemClock{}.monotonic() - started;
-  return {done, total, std::chrono::duration_cast<std::chrono::milliseconds>(elapsed)};
-}
-
 void print_verified(const VerifyCommand& command, const Head& head) {
   const std::string position = std::to_string(head.position.value());
   const std::string hash = to_hex(head.hash);
@@ -56,7 +50,7 @@ Result<Head> verify_folder(const VerifyCommand& command) {
   ProgressBar bar("verifying", "events", command.quiet);
   const auto started = SystemClock{}.monotonic();
   options.on_progress = [&](Position done, Position total) {
-    bar.update(progress_of(done.value(), total.value(), started));
+    bar.update(progress_since(started, done.value(), total.value()));
   };
   const auto report = verify(log, (*offline)->codec(), options);
   if (!report) return failure(report.error());
@@ -105,7 +99,7 @@ Result<Head> verify_server(const VerifyCommand& command) {
       const auto event = chain.next(bytes);
       if (!event) checked = failure(event.error());
       bar.update(
-          progress_of(chain.state().head.position.value(), claimed->position.value(), started));
+          progress_since(started, chain.state().head.position.value(), claimed->position.value()));
       return event.has_value();
     });
     if (!read) return failure(read.error());

@@ -1,4 +1,5 @@
-// OfflineLog: a log on disk, read by a command while no server has it open.
+// OfflineLog: a log on disk, read by a command: while no server has it open, or, in mode kFollow,
+// beside one.
 #pragma once
 
 #include <filesystem>

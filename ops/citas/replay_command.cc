@@ -1,9 +1,9 @@
 #include <fmt/format.h>
-#include <stdlib.h>
 
 #include <nlohmann/json.hpp>
 
 #include "events/base/hex.h"
+#include "events/base/scratch_folder.h"
 #include "ops/citas/audit.h"
 #include "ops/citas/exit_codes.h"
 #include "ops/citas/offline_log.h"
@@ -16,36 +16,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// A folder for read models that nobody keeps.
-class ScratchFolder {
- public:
-  static Result<ScratchFolder> make() {
-    std::error_code error;
-    std::string pattern =
-        (std::filesystem::temp_directory_path(error) / "citas-replay-XXXXXX").string();
-    if (error || ::mkdtemp(pattern.data()) == nullptr) {
-      return failure(ErrorCode::kUnavailable,
-                     "cannot make a temporary folder; set TMPDIR to a place with space");
-    }
-    return ScratchFolder(pattern);
-  }
-  ScratchFolder(ScratchFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  ScratchFolder& operator=(ScratchFolder&&) = delete;
-  ~ScratchFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  explicit ScratchFolder(std::filesystem::path path) : path_(std::move(path)) {}
-  std::filesystem::path path_;
-};
-
 using Replays = std::vector<projections::Replayed>;
 
 Result<Replays> replay_all(const OfflineLog& offline, Position until, bool quiet) {
-  const auto scratch = ScratchFolder::make();
+  const auto scratch = ScratchFolder::make("replay");
   if (!scratch) return failure(scratch.error());
   projections::RocksDbGenerations generations(scratch->path());
   Replays replays;

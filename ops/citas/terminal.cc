@@ -43,6 +43,12 @@ std::string Table::text() const {
   return out;
 }
 
+projections::Progress progress_since(Clock::Monotonic started, std::uint64_t done,
+                                     std::uint64_t total) {
+  const auto elapsed = SystemClock{}.monotonic() - started;
+  return {done, total, std::chrono::duration_cast<std::chrono::milliseconds>(elapsed)};
+}
+
 ProgressBar::ProgressBar(std::string title, std::string unit, bool quiet)
     : title_(std::move(title)),
       unit_(std::move(unit)),

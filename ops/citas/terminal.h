@@ -27,6 +27,10 @@ class Table {
 // "12,345".
 std::string with_commas(std::uint64_t number);
 
+// Of what began at `started` and goes on.
+projections::Progress progress_since(Clock::Monotonic started, std::uint64_t done,
+                                     std::uint64_t total);
+
 // A bar that redraws itself on a terminal, a line every few seconds elsewhere, nothing when quiet.
 class ProgressBar {
  public:

@@ -197,6 +197,41 @@ TEST_P(EventLogContract, KeepsCommandOutcomes) {
   EXPECT_EQ(log().head().position, Position{0}) << "an outcome alone appends no event";
 }
 
+TEST_P(EventLogContract, ListsOutcomesWhereTheyBecameKnown) {
+  const auto append = [&](std::vector<CommandResult> results, std::uint64_t events) {
+    AppendBatch batch{{}, std::move(results)};
+    for (std::uint64_t i = 1; i <= events; ++i) {
+      const Event event = event_at(log().head().position.value() + i,
+                                   AppointmentRequested{ref(static_cast<unsigned char>(i)), {}});
+      batch.records.push_back(record_of(event, log().identity()));
+    }
+    ASSERT_TRUE(log().append(batch));
+  };
+  append({{sha256({"b"}), "of 2", Position{2}}, {sha256({"a"}), "of 1", Position{1}}}, 2);
+  append({{sha256({"c"}), "of 1 again", Position{1}}}, 0);
+  append({{sha256({"d"}), "of 1 once more", Position{1}}, {sha256({"e"}), "of 3", Position{3}}}, 1);
+  const auto listed = [&](std::uint64_t first, std::uint64_t last) {
+    std::multimap<std::uint64_t, std::string> seen;
+    EXPECT_TRUE(log().read_results(Position{first}, Position{last}, [&](const ListedResult& one) {
+      EXPECT_EQ(log().command_result(one.key), std::string(one.value));
+      EXPECT_TRUE(seen.empty() || seen.rbegin()->first <= one.position.value());
+      seen.emplace(one.position.value(), one.value);
+      return true;
+    }));
+    std::vector<std::string> values;
+    for (const auto& [position, value] : seen) {
+      values.push_back(std::to_string(position) + " " + value);
+    }
+    return values;
+  };
+  using ::testing::UnorderedElementsAre;
+  EXPECT_THAT(listed(0, 9), UnorderedElementsAre("1 of 1", "2 of 2", "2 of 1 again",
+                                                 "2 of 1 once more", "3 of 3"));
+  EXPECT_THAT(listed(1, 1), ElementsAre("1 of 1"));
+  EXPECT_THAT(listed(3, 3), ElementsAre("3 of 3"));
+  EXPECT_THAT(listed(4, 9), IsEmpty());
+}
+
 TEST_P(EventLogContract, TellsListenersOfEveryCommit) {
   std::vector<std::uint64_t> told;
   log().add_commit_listener([&](Position position) { told.push_back(position.value()); });

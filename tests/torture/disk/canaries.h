@@ -29,6 +29,9 @@ class LogDecorator : public EventLog {
   Result<std::optional<std::string>> command_result(const CommandKey& key) const override {
     return log_.command_result(key);
   }
+  Status read_results(Position first, Position last, const ResultVisitor& visit) const override {
+    return log_.read_results(first, last, visit);
+  }
   void add_commit_listener(std::function<void(Position)> listener) override {
     log_.add_commit_listener(std::move(listener));
   }

@@ -116,7 +116,7 @@ LogStorage storage_on(const std::shared_ptr<SimulatedDisk>& disk) {
 
 void forget_marker(World& world, const std::shared_ptr<SimulatedDisk>& disk) {
   const auto database =
-      LogDatabase::open(world.log_folder() / "db", /*read_only=*/true, storage_on(disk));
+      LogDatabase::open(world.log_folder() / "db", LogDatabase::Access::kRead, storage_on(disk));
   if (!database) return;
   const auto meta = database->read_meta();
   if (!meta) return;

@@ -16,7 +16,7 @@ ARROWS = {
 }
 # These compose the program or probe it, and so may name adapters and their libraries.
 COMPOSERS = {"ops", "tests", "bench"}
-ADAPTERS = {"rocksdb", "nats", "memory", "http"}
+ADAPTERS = {"rocksdb", "nats", "memory", "files", "http"}
 # A library's headers, and the adapter folder that hides it.
 LIBRARIES = {
     re.compile(r"rocksdb/"): "rocksdb",

@@ -57,7 +57,7 @@ class LogDamage : public ::testing::Test {
   }
 
   void with_database(const std::function<void(LogDatabase&)>& use) {
-    auto database = LogDatabase::open(log() / "db", /*read_only=*/false);
+    auto database = LogDatabase::open(log() / "db", LogDatabase::Access::kWrite);
     ASSERT_TRUE(database) << database.error().message;
     use(*database);
   }

@@ -1,7 +1,4 @@
-// FolderLock: the file LOCK of a log's folder, held for as long as the log is open: by one writer,
-// or by any number of readers.
-//
-// Internal to this folder. Released on destruction, and by the kernel when the process dies.
+// Folders that processes share and that must survive power loss.
 #pragma once
 
 #include <filesystem>
@@ -10,12 +7,16 @@
 
 namespace citas {
 
+// Keeps other processes out of a folder for as long as it lives: one writer, or any number of
+// readers. FailedPrecondition: another process is in the way. Unavailable: it cannot be opened.
 class FolderLock {
  public:
-  // FailedPrecondition: another process holds it. Unavailable: the file cannot be opened.
   static Result<FolderLock> for_writing(const std::filesystem::path& folder);
   // Changes nothing: a copy without a lock file, or on a read-only disk, is read without a lock.
   static Result<FolderLock> for_reading(const std::filesystem::path& folder);
+
+  // Keeps nobody out.
+  static FolderLock none() { return FolderLock(-1); }
 
   FolderLock(FolderLock&& other) noexcept;
   FolderLock& operator=(FolderLock&&) = delete;
@@ -27,5 +28,8 @@ class FolderLock {
   explicit FolderLock(int descriptor) : descriptor_(descriptor) {}
   int descriptor_;
 };
+
+// Makes the names in a folder survive power loss.
+Status sync_folder(const std::filesystem::path& folder);
 
 }  // namespace citas

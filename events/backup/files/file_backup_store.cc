@@ -1,0 +1,146 @@
+#include "events/backup/files/file_backup_store.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+namespace citas::backup {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kUnfinished[] = ".unfinished";
+constexpr std::size_t kReadBytes = std::size_t{1} << 20;
+
+Error trouble(std::string_view what, const fs::path& path, int error) {
+  const std::string_view advice = error == ENOSPC ? "; free some space on that disk" : "";
+  return {error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kUnavailable,
+          "backups: cannot " + std::string(what) + " " + path.string() + ": " +
+              std::strerror(error) + std::string(advice)};
+}
+
+class Descriptor {
+ public:
+  Descriptor(const fs::path& path, int flags)
+      : value_(::open(path.c_str(), flags | O_CLOEXEC, 0600)) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (value_ >= 0) ::close(value_);
+  }
+  bool is_open() const { return value_ >= 0; }
+  int get() const { return value_; }
+
+ private:
+  int value_;
+};
+
+Status write_synced(const fs::path& path, std::string_view bytes) {
+  const Descriptor file(path, O_WRONLY | O_CREAT | O_TRUNC);
+  if (!file.is_open()) return failure(trouble("create", path, errno));
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(file.get(), bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return failure(trouble("write", path, errno));
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  if (::fsync(file.get()) != 0) return failure(trouble("sync", path, errno));
+  return {};
+}
+
+Status make_folder(const fs::path& folder) {
+  if (::mkdir(folder.c_str(), 0700) == 0) return sync_folder(fs::absolute(folder).parent_path());
+  if (errno == EEXIST) return {};
+  return failure(trouble("make", folder, errno));
+}
+
+void remove_unfinished(const fs::path& folder) {
+  std::error_code ignored;
+  std::vector<fs::path> left;
+  for (const auto& entry : fs::recursive_directory_iterator(folder, ignored)) {
+    if (entry.path().extension() == kUnfinished) left.push_back(entry.path());
+  }
+  for (const fs::path& path : left) fs::remove(path, ignored);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<FileBackupStore>> FileBackupStore::open(const fs::path& folder,
+                                                               Access access) {
+  std::error_code error;
+  if (access == Access::kWrite) {
+    fs::create_directories(fs::absolute(folder).parent_path(), error);
+    if (const Status made = make_folder(folder); !made) return failure(made.error());
+  }
+  if (!fs::is_directory(folder, error)) {
+    return failure(ErrorCode::kNotFound, "backups: there is no folder " + folder.string());
+  }
+  auto lock =
+      access == Access::kWrite ? FolderLock::for_writing(folder) : FolderLock::for_reading(folder);
+  if (!lock) {
+    return failure(lock.error().code, "backups: " + lock.error().message + "; try again later");
+  }
+  if (access == Access::kWrite) remove_unfinished(folder);
+  return std::unique_ptr<FileBackupStore>(new FileBackupStore(folder, *std::move(lock)));
+}
+
+Result<std::map<std::string, std::uint64_t, std::less<>>> FileBackupStore::list() const {
+  std::map<std::string, std::uint64_t, std::less<>> files;
+  std::error_code error;
+  for (fs::recursive_directory_iterator at(folder_, error), end; !error && at != end;
+       at.increment(error)) {
+    if (at.depth() == 0 || !at->is_regular_file(error)) continue;
+    if (at->path().extension() == kUnfinished) continue;
+    const std::uint64_t size = at->file_size(error);
+    files.emplace(at->path().lexically_relative(folder_).generic_string(), size);
+  }
+  if (error) return failure(trouble("list", folder_, error.value()));
+  return files;
+}
+
+Result<std::string> FileBackupStore::read(std::string_view name) const {
+  const fs::path path = folder_ / name;
+  const Descriptor file(path, O_RDONLY);
+  if (!file.is_open()) return failure(trouble("open", path, errno));
+  std::string bytes;
+  for (;;) {
+    const std::size_t size = bytes.size();
+    bytes.resize(size + kReadBytes);
+    const ssize_t got = ::read(file.get(), bytes.data() + size, kReadBytes);
+    if (got < 0 && errno != EINTR) return failure(trouble("read", path, errno));
+    bytes.resize(size + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    if (got == 0) return bytes;
+  }
+}
+
+Status FileBackupStore::write(std::string_view name, std::string_view bytes) {
+  const fs::path path = folder_ / name;
+  const fs::path unfinished = path.string() + kUnfinished;
+  if (const Status made = make_folder(path.parent_path()); !made) return made;
+  if (fs::exists(path)) {
+    return failure(ErrorCode::kConflict, "backups: " + path.string() + " exists");
+  }
+  if (const Status written = write_synced(unfinished, bytes); !written) return written;
+  std::error_code error;
+  fs::rename(unfinished, path, error);
+  if (error) return failure(trouble("name", path, error.value()));
+  return sync_folder(path.parent_path());
+}
+
+Status FileBackupStore::remove(std::string_view name) {
+  const fs::path path = folder_ / name;
+  if (::unlink(path.c_str()) != 0) {
+    return errno == ENOENT ? Status{} : failure(trouble("remove", path, errno));
+  }
+  if (const Status synced = sync_folder(path.parent_path()); !synced) return synced;
+  std::error_code not_empty;
+  fs::remove(path.parent_path(), not_empty);
+  return {};
+}
+
+}  // namespace citas::backup

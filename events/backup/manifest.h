@@ -1,0 +1,67 @@
+// Manifest: what a backup consists of. The file that makes it one: written last, removed first.
+//
+// "<id>/manifest.json" holds {"sha256":"<of the bytes of the backup object>","backup":{…}}, exactly
+// as encode() writes it, so that no byte of it can change unnoticed.
+//
+//   backup    {"format":1,"id","kind":"full"|"incremental","created","log":{"id","partition"},
+//              "epoch","segments":[…]}
+//   segments  in order, without a gap from the log's first event: {"file","after","to" (positions),
+//              "epoch","time" (running maximum, null before the first event),"hashBefore","hash",
+//              "results","resultsAtEnd","sizeBytes","sha256"}
+//
+// A segment's file may lie in the folder of an earlier backup.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "events/base/result.h"
+#include "events/log_identity.h"
+#include "events/record.h"
+
+namespace citas::backup {
+
+struct SegmentInfo {
+  std::string file;
+  ChainState before;
+  ChainState after;
+  std::uint32_t results = 0;
+  std::uint32_t results_at_end = 0;  // of those, listed at the last position
+  std::uint64_t size_bytes = 0;
+  Sha256 sha256 = {};  // of the file
+
+  friend bool operator==(const SegmentInfo&, const SegmentInfo&) = default;
+};
+
+enum class Kind {
+  kFull,         // shares no segment with an earlier backup
+  kIncremental,  // adds to the segments of earlier ones
+};
+std::string_view to_string(Kind kind);
+
+struct Manifest {
+  std::string id;  // from the time of its making; later backups sort behind earlier ones
+  Kind kind = Kind::kFull;
+  Timestamp created = {};
+  LogIdentity log = {};
+  Epoch epoch = {};                   // the log's
+  std::vector<SegmentInfo> segments;  // at least one, which may be empty
+
+  const ChainState& end() const { return segments.back().after; }
+  // Whether the segment was written by this backup.
+  bool owns(const SegmentInfo& segment) const { return segment.file.starts_with(id + "/"); }
+
+  friend bool operator==(const Manifest&, const Manifest&) = default;
+};
+
+std::string manifest_file(std::string_view id);
+// nullopt: the file is not a manifest's.
+std::optional<std::string> id_of_manifest_file(std::string_view file);
+
+std::string encode(const Manifest& manifest);
+// Corruption: not what encode() wrote, or segments that do not continue each other.
+// FailedPrecondition: written in a later format.
+Result<Manifest> decode_manifest(std::string_view bytes);
+
+}  // namespace citas::backup

@@ -1,0 +1,160 @@
+#include "events/backup/restore.h"
+
+#include <algorithm>
+
+#include "events/backup/check.h"
+#include "events/base/check.h"
+
+namespace citas::backup {
+namespace {
+
+constexpr std::size_t kBatch = 4'096;
+
+bool is_within(const Until& until, const RecordView& record) {
+  if (const auto* position = std::get_if<Position>(&until)) return record.position <= *position;
+  if (const auto* time = std::get_if<Timestamp>(&until)) return record.running_maximum <= *time;
+  return true;
+}
+
+Status check_reaches(const Manifest& backup, const Until& until) {
+  const Position end = backup.end().head.position;
+  if (const auto* position = std::get_if<Position>(&until); position && *position > end) {
+    return failure(ErrorCode::kInvalidArgument,
+                   "backup " + backup.id + " ends at position " + std::to_string(end.value()) +
+                       ", before " + std::to_string(position->value()) + "; take a later one");
+  }
+  if (const auto* time = std::get_if<Timestamp>(&until); time && *time > backup.created) {
+    return failure(ErrorCode::kInvalidArgument, "backup " + backup.id + " was made at " +
+                                                    format_rfc3339(backup.created) + ", before " +
+                                                    format_rfc3339(*time) +
+                                                    "; take a later one, or leave --until away");
+  }
+  return {};
+}
+
+class Restoration {
+ public:
+  Restoration(const BackupStore& store, const Manifest& backup, const Codec& codec,
+              LogImport& target, const RestoreOptions& options)
+      : store_(store), backup_(backup), codec_(codec), target_(target), options_(options) {}
+
+  Status copy(Epoch epoch);
+  // Reads all that was written.
+  Status prove();
+  const ChainState& end() const { return end_; }
+
+ private:
+  Status copy_segment(const SegmentInfo& info, const Segment& segment);
+  Status copy_results(const Segment& segment);
+  Status flush();
+  void tell(RestorePhase phase, Position done) const {
+    const Position end = backup_.end().head.position;
+    const auto* until = std::get_if<Position>(&options_.until);
+    if (options_.on_progress) options_.on_progress(phase, done, until ? *until : end);
+  }
+
+  const BackupStore& store_;
+  const Manifest& backup_;
+  const Codec& codec_;
+  LogImport& target_;
+  const RestoreOptions& options_;
+  ChainState end_;
+  Epoch epoch_;
+  std::vector<ImportedRecord> batch_;
+};
+
+Status Restoration::copy(Epoch epoch) {
+  epoch_ = epoch;
+  for (const SegmentInfo& info : backup_.segments) {
+    const auto segment = load_segment(store_, backup_.log, info);
+    if (!segment) return failure(segment.error());
+    if (&info == &backup_.segments.front()) {
+      end_ = info.before;
+      const Status begun = target_.begin(backup_.log, epoch, segment->origin.fingerprint_key);
+      if (!begun) return begun;
+    }
+    if (const Status copied = copy_segment(info, *segment); !copied) return copied;
+    if (const Status copied = copy_results(*segment); !copied) return copied;
+    if (end_ != info.after) return {};  // it ends within this segment
+  }
+  return {};
+}
+
+Status Restoration::copy_segment(const SegmentInfo& info, const Segment& segment) {
+  bool wanted = true;
+  Status flushed;
+  auto end =
+      visit_verified(info, segment, codec_, [&](const RecordView& record, const Event& event) {
+        wanted = is_within(options_.until, record);
+        if (!wanted) return false;
+        batch_.push_back({record, event.tenant, tags_of(event.data)});
+        if (batch_.size() < kBatch) return true;
+        flushed = flush();
+        tell(RestorePhase::kCopying, record.position);
+        return flushed.has_value();
+      });
+  if (!end) return failure(end.error());
+  if (!flushed) return flushed;
+  end_ = *end;
+  if (wanted && end_ != info.after) {
+    return failure(ErrorCode::kCorruption,
+                   "backup file " + info.file + ": it does not end where its backup says");
+  }
+  tell(RestorePhase::kCopying, end_.head.position);
+  return flush();
+}
+
+Status Restoration::flush() {
+  const Status added = target_.add(std::span<const ImportedRecord>(batch_));
+  batch_.clear();
+  return added;
+}
+
+Status Restoration::copy_results(const Segment& segment) {
+  std::vector<ListedResult> results;
+  std::ranges::copy_if(
+      segment.results, std::back_inserter(results),
+      [&](const ListedResult& result) { return result.position <= end_.head.position; });
+  return target_.add(std::span<const ListedResult>(results));
+}
+
+Status Restoration::prove() {
+  Head head = end_.head;
+  head.epoch = epoch_;
+  const auto log = target_.finish(head, codec_);
+  if (!log) return failure(log.error());
+  VerifyOptions verifying;
+  verifying.expected.push_back({head.position, head.hash, ErrorCode::kCorruption});
+  verifying.on_progress = [&](Position done, Position total) {
+    if (options_.on_progress) options_.on_progress(RestorePhase::kVerifying, done, total);
+  };
+  const auto report = verify(**log, codec_, verifying);
+  if (!report) return failure(report.error());
+  if (report->head.position == head.position) return {};
+  return failure(ErrorCode::kCorruption, "the restored log does not end where it should");
+}
+
+}  // namespace
+
+Epoch next_epoch(Epoch last, Timestamp now) {
+  const auto second = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count();
+  const auto from_clock =
+      static_cast<std::uint32_t>(std::clamp<std::int64_t>(second, 0, UINT32_MAX));
+  CHECK(last.value() < UINT32_MAX);
+  return Epoch{std::max(last.value() + 1, from_clock)};
+}
+
+Result<Restored> restore(const BackupStore& store, const Manifest& backup, const Codec& codec,
+                         LogImport& target, Timestamp now, const RestoreOptions& options) {
+  if (const Status reaches = check_reaches(backup, options.until); !reaches) {
+    return failure(reaches.error());
+  }
+  const Epoch epoch = next_epoch(backup.epoch, now);
+  Restoration restoration(store, backup, codec, target, options);
+  if (const Status copied = restoration.copy(epoch); !copied) return failure(copied.error());
+  if (const Status proved = restoration.prove(); !proved) return failure(proved.error());
+  if (const Status published = target.publish(); !published) return failure(published.error());
+  return Restored{restoration.end(), epoch};
+}
+
+}  // namespace citas::backup

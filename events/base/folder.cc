@@ -1,0 +1,55 @@
+#include "events/base/folder.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <utility>
+
+namespace citas {
+namespace {
+
+constexpr char kFile[] = "LOCK";
+
+}  // namespace
+
+Result<FolderLock> FolderLock::for_writing(const std::filesystem::path& folder) {
+  return take(folder, O_RDWR | O_CREAT, LOCK_EX);
+}
+
+Result<FolderLock> FolderLock::for_reading(const std::filesystem::path& folder) {
+  if (!std::filesystem::exists(folder / kFile)) return FolderLock(-1);
+  return take(folder, O_RDONLY, LOCK_SH);
+}
+
+FolderLock::FolderLock(FolderLock&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+FolderLock::~FolderLock() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+Result<FolderLock> FolderLock::take(const std::filesystem::path& folder, int flags, int operation) {
+  const std::filesystem::path path = folder / kFile;
+  const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC, 0600);
+  if (descriptor < 0) {
+    return failure(ErrorCode::kUnavailable,
+                   "cannot open " + path.string() + "; check its permissions");
+  }
+  FolderLock lock(descriptor);
+  if (::flock(descriptor, operation | LOCK_NB) != 0) {
+    return failure(ErrorCode::kFailedPrecondition,
+                   folder.string() + " is in use by another process");
+  }
+  return lock;
+}
+
+Status sync_folder(const std::filesystem::path& folder) {
+  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = descriptor >= 0 && ::fsync(descriptor) == 0;
+  if (descriptor >= 0) ::close(descriptor);
+  if (synced) return {};
+  return failure(ErrorCode::kUnavailable, "cannot sync folder " + folder.string());
+}
+
+}  // namespace citas

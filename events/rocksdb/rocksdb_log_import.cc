@@ -1,0 +1,114 @@
+#include "events/rocksdb/rocksdb_log_import.h"
+
+#include "events/record.h"
+#include "events/rocksdb/head_marker.h"
+#include "events/rocksdb/layout.h"
+#include "events/rocksdb/log_database.h"
+#include "events/rocksdb/rocksdb_event_log.h"
+
+namespace citas {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Reading a log makes no ids.
+class NoIds final : public IdSource {
+ public:
+  Uuid next() override { return {}; }
+};
+
+// Nothing is durable before finish(), which writes the tables out: a log of it would be for
+// nothing.
+Status write(const LogDatabase& database, rocksdb::WriteBatch& writes) {
+  rocksdb::WriteOptions options;
+  options.disableWAL = true;
+  const auto written = database.db().Write(options, &writes);
+  if (written.ok()) return {};
+  return failure(rocksdb_error("restore", written));
+}
+
+}  // namespace
+
+fs::path unfinished_import_of(const fs::path& folder) {
+  return fs::absolute(folder).lexically_normal().string() + ".restoring";
+}
+
+RocksDbLogImport::RocksDbLogImport(fs::path folder)
+    : folder_(std::move(folder)), unfinished_(unfinished_import_of(folder_)) {}
+
+RocksDbLogImport::~RocksDbLogImport() = default;
+
+Status RocksDbLogImport::check_place_is_free() const {
+  std::error_code error;
+  if (!fs::exists(folder_, error) || fs::is_empty(folder_, error)) return {};
+  return failure(ErrorCode::kFailedPrecondition,
+                 folder_.string() +
+                     " holds something, and a restore never writes over a log; move it away first");
+}
+
+Status RocksDbLogImport::begin(const LogIdentity& log, Epoch epoch,
+                               std::string_view fingerprint_key) {
+  if (const Status free = check_place_is_free(); !free) return free;
+  std::error_code error;
+  fs::create_directories(unfinished_, error);
+  auto lock = FolderLock::for_writing(unfinished_);
+  if (!lock) return failure(lock.error());
+  lock_.emplace(*std::move(lock));
+  for (const char* left : {"db", "HEAD"}) fs::remove_all(unfinished_ / left, error);
+  log_ = log;
+  const fs::path db = unfinished_ / "db";
+  const LogMeta meta{log, epoch, std::string(fingerprint_key)};
+  if (const Status created = LogDatabase::create(db, meta); !created) return created;
+  auto database = LogDatabase::open(db, LogDatabase::Access::kWrite);
+  if (!database) return failure(database.error());
+  database_ = std::make_unique<LogDatabase>(*std::move(database));
+  return {};
+}
+
+Status RocksDbLogImport::add(std::span<const backup::ImportedRecord> records) {
+  rocksdb::WriteBatch writes;
+  for (const auto& [record, tenant, tags] : records) {
+    writes.Put(database_->events(), position_key(record.position),
+               encode_record(record.epoch, record.running_maximum, record.hash, record.bytes));
+    for (const Tag& tag : tags) {
+      writes.Put(database_->tags(), tag_key(digest_of(tenant, tag), record.position), "");
+    }
+  }
+  return write(*database_, writes);
+}
+
+Status RocksDbLogImport::add(std::span<const ListedResult> results) {
+  rocksdb::WriteBatch writes;
+  for (const ListedResult& result : results) {
+    const rocksdb::Slice value(result.value.data(), result.value.size());
+    writes.Put(database_->results(), slice_of(result.key), value);
+    writes.Put(database_->result_list(), listed_key(result.position, result.key), value);
+  }
+  return write(*database_, writes);
+}
+
+Result<std::unique_ptr<EventLog>> RocksDbLogImport::finish(const Head& head, const Codec& codec) {
+  if (const Status written = database_->write_out(head.position); !written)
+    return failure(written.error());
+  database_.reset();
+  const auto marker = HeadMarker::create(unfinished_ / "HEAD", {log_.id, head});
+  if (!marker) return failure(marker.error());
+  if (const Status synced = sync_folder(unfinished_); !synced) return failure(synced.error());
+  lock_.reset();
+  NoIds ids;
+  auto log = RocksDbEventLog::open(unfinished_, codec, ids, RocksDbEventLog::Mode::kReadOnly);
+  if (!log) return failure(log.error());
+  return std::unique_ptr<EventLog>(*std::move(log));
+}
+
+Status RocksDbLogImport::publish() {
+  // Takes the place of an empty folder, never of one that holds something.
+  if (::rename(unfinished_.c_str(), folder_.c_str()) != 0) {
+    if (const Status free = check_place_is_free(); !free) return free;
+    return failure(ErrorCode::kUnavailable,
+                   "cannot rename " + unfinished_.string() + " to " + folder_.string());
+  }
+  return sync_folder(fs::absolute(folder_).parent_path());
+}
+
+}  // namespace citas

@@ -1,0 +1,43 @@
+// A LogImport that makes the folder of a RocksDbEventLog.
+//
+// Until publish(), the log lies beside its place, in "<folder>.restoring", which a rename turns
+// into it: a log in that place, even one made in the meantime, is never replaced. What an
+// interrupted run left there is removed by the next one.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "events/backup/log_import.h"
+#include "events/base/folder.h"
+
+namespace citas {
+
+// Where a log is put together that is restored to `folder`.
+std::filesystem::path unfinished_import_of(const std::filesystem::path& folder);
+
+class LogDatabase;
+
+class RocksDbLogImport final : public backup::LogImport {
+ public:
+  explicit RocksDbLogImport(std::filesystem::path folder);
+  ~RocksDbLogImport() override;
+
+  Status begin(const LogIdentity& log, Epoch epoch, std::string_view fingerprint_key) override;
+  Status add(std::span<const backup::ImportedRecord> records) override;
+  Status add(std::span<const ListedResult> results) override;
+  Result<std::unique_ptr<EventLog>> finish(const Head& head, const Codec& codec) override;
+  Status publish() override;
+
+ private:
+  Status check_place_is_free() const;
+
+  const std::filesystem::path folder_;
+  const std::filesystem::path unfinished_;
+  std::optional<FolderLock> lock_;
+  std::unique_ptr<LogDatabase> database_;
+  LogIdentity log_;
+};
+
+}  // namespace citas

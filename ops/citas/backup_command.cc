@@ -1,0 +1,307 @@
+#include "ops/citas/backup_command.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "events/backup/check.h"
+#include "events/backup/create.h"
+#include "events/backup/files/file_backup_store.h"
+#include "events/backup/restore.h"
+#include "events/base/hex.h"
+#include "events/rocksdb/rocksdb_log_import.h"
+#include "ops/citas/exit_codes.h"
+#include "ops/citas/offline_log.h"
+
+namespace citas::ops {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using backup::FileBackupStore;
+using backup::Manifest;
+
+// The server goes first wherever both want a processor.
+constexpr int kNiceness = 10;
+
+// Sleeps so that no more than so many bytes a second pass.
+class Throttle {
+ public:
+  explicit Throttle(std::uint32_t mib_per_second)
+      : bytes_per_second_(static_cast<double>(mib_per_second) * (1 << 20)) {}
+
+  void pass(std::size_t bytes) {
+    if (bytes_per_second_ == 0) return;
+    passed_ += static_cast<double>(bytes);
+    const std::chrono::duration<double> due(passed_ / bytes_per_second_);
+    std::this_thread::sleep_until(
+        started_ + std::chrono::duration_cast<std::chrono::steady_clock::duration>(due));
+  }
+
+ private:
+  const double bytes_per_second_;
+  const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  double passed_ = 0;
+};
+
+std::string size_text(std::uint64_t bytes) {
+  constexpr double kMib = 1 << 20;
+  if (bytes < (1 << 20)) return fmt::format("{:.1f} KiB", static_cast<double>(bytes) / 1024);
+  return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / kMib);
+}
+
+std::uint64_t size_of(const Manifest& manifest, bool only_own) {
+  std::uint64_t bytes = 0;
+  for (const auto& segment : manifest.segments) {
+    if (!only_own || manifest.owns(segment)) bytes += segment.size_bytes;
+  }
+  return bytes;
+}
+
+std::string time_text(Timestamp time) {
+  return time == Timestamp::min() ? "-" : format_rfc3339(time);
+}
+
+std::string position_text(const ChainState& state) {
+  return std::to_string(state.head.position.value());
+}
+
+Json summary_json(const Manifest& manifest) {
+  const ChainState& end = manifest.end();
+  return {
+      {"id", manifest.id},
+      {"kind", backup::to_string(manifest.kind)},
+      {"created", format_rfc3339(manifest.created)},
+      {"logId", manifest.log.id.value().to_string()},
+      {"epoch", manifest.epoch.value()},
+      {"position", position_text(end)},
+      {"hash", to_hex(end.head.hash)},
+      {"time", end.running_maximum == Timestamp::min() ? Json(nullptr)
+                                                       : Json(format_rfc3339(end.running_maximum))},
+      {"addedBytes", size_of(manifest, true)},
+      {"totalBytes", size_of(manifest, false)}};
+}
+
+void print_created(const backup::Created& created, std::uint64_t events, Output output) {
+  const Manifest& made = created.backup;
+  if (output == Output::kJson) {
+    Json json = summary_json(made);
+    json["addedEvents"] = events;
+    json["removed"] = created.removed;
+    json["damaged"] = created.damaged;
+    fmt::print("{}\n", json.dump());
+    return;
+  }
+  fmt::print(
+      "backup: {} ({})\nevents: {} added, {} in all\nhead: {}:{}\nsize: {} added, {} in all\n",
+      made.id, backup::to_string(made.kind), with_commas(events),
+      with_commas(made.end().head.position.value()), position_text(made.end()),
+      to_hex(made.end().head.hash), size_text(size_of(made, true)),
+      size_text(size_of(made, false)));
+  for (const std::string& id : created.removed) fmt::print("expired and removed: {}\n", id);
+}
+
+std::string state_of(const backup::Catalog& catalog, const Manifest& manifest) {
+  const std::string missing = catalog.first_missing(manifest);
+  return missing.empty() ? "whole" : "damaged: " + missing + " is missing or cut short";
+}
+
+void print_list(const backup::Catalog& catalog) {
+  Table table({"BACKUP", "KIND", "CREATED", "EPOCH", "POSITION", "ADDED", "TOTAL", "STATE"});
+  for (const Manifest& one : catalog.backups) {
+    table.add({one.id, std::string(backup::to_string(one.kind)), format_rfc3339(one.created),
+               std::to_string(one.epoch.value()), position_text(one.end()),
+               size_text(size_of(one, true)), size_text(size_of(one, false)),
+               state_of(catalog, one)});
+  }
+  for (const auto& one : catalog.damaged) {
+    table.add({one.id, "-", "-", "-", "-", "-", "-", "damaged: " + one.error.message});
+  }
+  fmt::print("{}", table.text());
+}
+
+void print_list_json(const backup::Catalog& catalog) {
+  Json list = Json::array();
+  for (const Manifest& one : catalog.backups) {
+    Json json = summary_json(one);
+    json["state"] = state_of(catalog, one);
+    list.push_back(std::move(json));
+  }
+  for (const auto& one : catalog.damaged) {
+    list.push_back({{"id", one.id}, {"state", "damaged: " + one.error.message}});
+  }
+  fmt::print("{}\n", Json{{"backups", std::move(list)}}.dump());
+}
+
+// Those to verify: one, or all; none may have a damaged manifest.
+Result<std::vector<const Manifest*>> chosen(const backup::Catalog& catalog, const std::string& id) {
+  if (!id.empty()) {
+    const auto one = catalog.find(id);
+    if (!one) return failure(one.error());
+    return std::vector{*one};
+  }
+  for (const auto& damaged : catalog.damaged) {
+    return failure(damaged.error.code, "backup " + damaged.id + ": " + damaged.error.message);
+  }
+  std::vector<const Manifest*> all;
+  for (const Manifest& one : catalog.backups) all.push_back(&one);
+  if (!all.empty()) return all;
+  return failure(ErrorCode::kNotFound, "there is no backup here");
+}
+
+Result<backup::Until> parse_until(const std::string& text) {
+  if (text.empty()) return backup::Until{};
+  if (const auto position = parse_position(text)) return backup::Until{*position};
+  if (const auto time = parse_rfc3339(text)) return backup::Until{*time};
+  return failure(
+      ErrorCode::kInvalidArgument,
+      "--until: '" + text + "' is neither a position nor a time such as 2026-01-31T23:59:59Z");
+}
+
+void print_restored(const Manifest& from, const backup::Restored& restored,
+                    const std::filesystem::path& data, Output output) {
+  const std::string position = position_text(restored.end);
+  const std::string hash = to_hex(restored.end.head.hash);
+  if (output == Output::kJson) {
+    Json json{{"backup", from.id},
+              {"data", data.string()},
+              {"logId", from.log.id.value().to_string()},
+              {"epoch", restored.epoch.value()},
+              {"position", position},
+              {"hash", hash}};
+    fmt::print("{}\n", json.dump());
+    return;
+  }
+  fmt::print(
+      "restored: {0} from backup {1}\nhead: {2}:{3}\nlatest event: {4}\nepoch: {5} (the backup's: "
+      "{6})\n\nNext: citas serve --data {7}\n",
+      (data / "log").string(), from.id, position, hash, time_text(restored.end.running_maximum),
+      restored.epoch.value(), from.epoch.value(), data.string());
+}
+
+// A bar for each phase.
+class RestoreProgress {
+ public:
+  explicit RestoreProgress(bool quiet) : quiet_(quiet) {}
+
+  void update(backup::RestorePhase phase, Position done, Position total) {
+    if (!bar_ || phase != phase_) {
+      phase_ = phase;
+      started_ = SystemClock{}.monotonic();
+      bar_.emplace(phase == backup::RestorePhase::kCopying ? "restoring" : "verifying", "events",
+                   quiet_);
+    }
+    bar_->update(progress_since(started_, done.value(), total.value()));
+  }
+
+ private:
+  const bool quiet_;
+  backup::RestorePhase phase_ = backup::RestorePhase::kCopying;
+  Clock::Monotonic started_{};
+  std::optional<ProgressBar> bar_;
+};
+
+}  // namespace
+
+int create_backup(const BackupTarget& target, const std::filesystem::path& data,
+                  const BackupCreateOptions& options) {
+  static_cast<void>(::nice(kNiceness));
+  const auto source = OfflineLog::open(data, RocksDbEventLog::Mode::kFollow);
+  if (!source) return refuse(source.error());
+  auto store = FileBackupStore::open(target.backups, FileBackupStore::Access::kWrite);
+  if (!store) return refuse(store.error());
+  backup::CreateOptions creating;
+  creating.full = options.full;
+  creating.retention = {options.keep_full, std::chrono::days{options.keep_incremental_days}};
+  ProgressBar bar("backing up", "events", target.quiet);
+  Throttle throttle(options.max_mib_per_second);
+  std::uint64_t events = 0;
+  creating.on_copied =
+      [&, started = (*source)->clock().monotonic()](const backup::CopyProgress& progress) {
+        events = progress.done;
+        throttle.pass(progress.bytes);
+        bar.update(progress_since(started, progress.done, progress.total));
+      };
+  const auto created = backup::create((*source)->log(), (*source)->codec(), **store,
+                                      (*source)->clock().now(), creating);
+  bar.finish();
+  if (!created) return refuse(created.error());
+  print_created(*created, events, target.output);
+  for (const std::string& id : created->damaged) {
+    fmt::print(stderr,
+               "citas: the manifest of backup {} is damaged, so nothing was removed; look at it, "
+               "and delete its folder\n",
+               id);
+  }
+  return kExitOk;
+}
+
+int list_backups(const BackupTarget& target) {
+  const auto store = FileBackupStore::open(target.backups, FileBackupStore::Access::kRead);
+  if (!store) return refuse(store.error());
+  const auto catalog = read_catalog(**store);
+  if (!catalog) return refuse(catalog.error());
+  if (target.output == Output::kJson) {
+    print_list_json(*catalog);
+  } else {
+    print_list(*catalog);
+  }
+  return kExitOk;
+}
+
+int verify_backups(const BackupTarget& target) {
+  const auto store = FileBackupStore::open(target.backups, FileBackupStore::Access::kRead);
+  if (!store) return refuse(store.error());
+  const auto catalog = read_catalog(**store);
+  if (!catalog) return refuse(catalog.error());
+  const auto backups = chosen(*catalog, target.id);
+  if (!backups) return refuse(backups.error());
+  ProgressBar bar("verifying", "events", target.quiet);
+  const auto started = SystemClock{}.monotonic();
+  const auto report =
+      check(**store, Codec{}, *backups, [&](std::uint64_t done, std::uint64_t total) {
+        bar.update(progress_since(started, done, total));
+      });
+  bar.finish();
+  if (!report) return refuse(report.error());
+  if (target.output == Output::kJson) {
+    fmt::print("{}\n", Json{{"verified", true},
+                            {"backups", backups->size()},
+                            {"segments", report->segments},
+                            {"events", report->events},
+                            {"bytes", report->size_bytes}}
+                           .dump());
+    return kExitOk;
+  }
+  fmt::print("verified: {} backups, {} events in {} files, {}, gapless, unaltered\n",
+             backups->size(), with_commas(report->events), report->segments,
+             size_text(report->size_bytes));
+  return kExitOk;
+}
+
+int restore_backup(const BackupTarget& target, const std::filesystem::path& data,
+                   const std::string& until) {
+  backup::RestoreOptions options;
+  const auto parsed = parse_until(until);
+  if (!parsed) return refuse(parsed.error());
+  options.until = *parsed;
+  const auto store = FileBackupStore::open(target.backups, FileBackupStore::Access::kRead);
+  if (!store) return refuse(store.error());
+  const auto catalog = read_catalog(**store);
+  if (!catalog) return refuse(catalog.error());
+  const auto chosen_backup = catalog->find(target.id);
+  if (!chosen_backup) return refuse(chosen_backup.error());
+  RestoreProgress progress(target.quiet);
+  options.on_progress = [&](backup::RestorePhase phase, Position done, Position total) {
+    progress.update(phase, done, total);
+  };
+  RocksDbLogImport log(data / "log");
+  const auto restored =
+      restore(**store, **chosen_backup, Codec{}, log, SystemClock{}.now(), options);
+  if (!restored) return refuse(restored.error());
+  print_restored(**chosen_backup, *restored, data, target.output);
+  return kExitOk;
+}
+
+}  // namespace citas::ops

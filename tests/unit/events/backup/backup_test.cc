@@ -1,0 +1,541 @@
+// Creating, checking and restoring backups, on a store in memory.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <numeric>
+
+#include "events/backup/check.h"
+#include "events/backup/memory/memory_backup_store.h"
+#include "tests/support/temp_folder.h"
+#include "tests/unit/events/backup/backup_kit.h"
+
+namespace citas::backup {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr std::size_t kSmallSegment = 2'000;  // about four events
+
+// Fails with the nth change, before or after it is made; everything works again once it is told to.
+class FailingStore final : public BackupStore {
+ public:
+  FailingStore(MemoryBackupStore& store, std::size_t fail_at, bool after)
+      : store_(store), left_(fail_at), after_(after) {}
+
+  bool failed() const { return failed_; }
+  Result<std::map<std::string, std::uint64_t, std::less<>>> list() const override {
+    return store_.list();
+  }
+  Result<std::string> read(std::string_view name) const override { return store_.read(name); }
+  Status write(std::string_view name, std::string_view bytes) override {
+    return change([&] { return store_.write(name, bytes); });
+  }
+  Status remove(std::string_view name) override {
+    return change([&] { return store_.remove(name); });
+  }
+
+ private:
+  template <typename Change>
+  Status change(const Change& make) {
+    if (failed_) return broken();
+    failed_ = left_-- == 0;
+    if (!failed_) return make();
+    if (after_) static_cast<void>(make());
+    return broken();
+  }
+  static Status broken() { return failure(ErrorCode::kUnavailable, "the store was told to fail"); }
+
+  MemoryBackupStore& store_;
+  std::size_t left_;
+  const bool after_;
+  bool failed_ = false;
+};
+
+class Backup : public ::testing::Test {
+ protected:
+  Manifest create_backup(CreateOptions options = {}) {
+    options.segment_bytes = kSmallSegment;
+    now_ += std::chrono::hours{1};
+    auto created = create(log_, codec_, store_, now_, options);
+    EXPECT_TRUE(created) << created.error().message;
+    return created ? created->backup : Manifest{};
+  }
+  Catalog catalog() const {
+    auto read = read_catalog(store_);
+    EXPECT_TRUE(read) << read.error().message;
+    return *std::move(read);
+  }
+  Status check_all(const BackupStore& store) const {
+    const auto read = read_catalog(store);
+    if (!read) return failure(read.error());
+    if (!read->damaged.empty()) return failure(read->damaged.front().error);
+    std::vector<const Manifest*> backups;
+    for (const Manifest& one : read->backups) backups.push_back(&one);
+    if (backups.empty()) return {};
+    const auto report = check(store, codec_, backups, {});
+    return report ? Status{} : failure(report.error());
+  }
+  std::filesystem::path place() const { return folder_.path() / "data" / "log"; }
+  Result<Restored> restore_to_place(const Manifest& backup, RestoreOptions options = {}) {
+    RocksDbLogImport target(place());
+    return restore(store_, backup, codec_, target, now_, options);
+  }
+  std::unique_ptr<RocksDbEventLog> open_place(
+      RocksDbEventLog::Mode mode = RocksDbEventLog::Mode::kReadOnly) {
+    auto log = RocksDbEventLog::open(place(), codec_, ids_, mode);
+    EXPECT_TRUE(log) << log.error().message;
+    return log ? *std::move(log) : nullptr;
+  }
+
+  TempFolder folder_;
+  Codec codec_;
+  SystemClock clock_;
+  RandomIdSource ids_{clock_};
+  MemoryEventLog log_{kTestLog};
+  MemoryBackupStore store_;
+  Timestamp now_ = kNow + std::chrono::days{1};
+};
+
+TEST_F(Backup, ARestoredLogEqualsTheOriginalAndCarriesANewEpoch) {
+  grow(log_, 20);
+  const Manifest made = create_backup();
+  EXPECT_EQ(made.kind, Kind::kFull);
+  EXPECT_GT(made.segments.size(), 2u);
+  EXPECT_EQ(made.end().head.hash, log_.head().hash);
+  const auto restored = restore_to_place(made);
+  ASSERT_TRUE(restored) << restored.error().message;
+  const auto log = open_place();
+  ASSERT_TRUE(log);
+  expect_prefix(log_, *log, 20);
+  EXPECT_EQ(listed_in(*log), listed_in(log_));
+  EXPECT_EQ(log->epoch(), restored->epoch);
+  EXPECT_GT(log->epoch(), log_.epoch());
+  EXPECT_EQ(log->marked_head().head, (Head{restored->epoch, Position{20}, log_.head().hash}));
+}
+
+TEST_F(Backup, AnIncrementalOneAddsOnlyWhatIsNew) {
+  grow(log_, 10);
+  const Manifest first = create_backup();
+  grow(log_, 5);
+  const Manifest second = create_backup();
+  EXPECT_EQ(second.kind, Kind::kIncremental);
+  ASSERT_GT(second.segments.size(), first.segments.size());
+  for (std::size_t i = 0; i < first.segments.size(); ++i) {
+    EXPECT_EQ(second.segments[i], first.segments[i]);
+  }
+  EXPECT_EQ(second.segments[first.segments.size()].before.head.position, Position{10});
+  ASSERT_TRUE(restore_to_place(second));
+  const auto log = open_place();
+  expect_prefix(log_, *log, 15);
+  EXPECT_EQ(listed_in(*log), listed_in(log_));
+}
+
+TEST_F(Backup, AFullOneSharesNothing) {
+  grow(log_, 10);
+  create_backup();
+  const Manifest second = create_backup({.full = true});
+  EXPECT_EQ(second.kind, Kind::kFull);
+  for (const SegmentInfo& segment : second.segments) EXPECT_TRUE(second.owns(segment));
+}
+
+TEST_F(Backup, OneWithoutAnythingNewIsOneToo) {
+  grow(log_, 3);
+  const Manifest first = create_backup();
+  const Manifest second = create_backup();
+  EXPECT_EQ(second.segments, first.segments);
+  ASSERT_TRUE(restore_to_place(second));
+  expect_prefix(log_, *open_place(), 3);
+}
+
+TEST_F(Backup, AnOutcomeListedAtTheEndLaterIsNotMissed) {
+  grow(log_, 3);
+  create_backup();
+  // The repetition of an earlier request under another key: an outcome, but no event.
+  ASSERT_TRUE(log_.append({{}, {{key_of(1001), "again", Position{2}}}}));
+  const Manifest second = create_backup();
+  ASSERT_TRUE(restore_to_place(second));
+  const auto log = open_place();
+  EXPECT_EQ(log->command_result(key_of(1001)), "again");
+  EXPECT_THAT(listed_in(*log), ElementsAre(1, 2, 3, 3));
+  EXPECT_EQ(create_backup().segments, second.segments) << "nothing was new";
+}
+
+TEST_F(Backup, AnEmptyLogCanBeBackedUpAndRestored) {
+  const Manifest made = create_backup();
+  ASSERT_TRUE(restore_to_place(made));
+  const auto log = open_place(RocksDbEventLog::Mode::kWrite);
+  expect_prefix(log_, *log, 0);
+  grow(*log, 1);
+}
+
+TEST_F(Backup, ARestoredLogGoesOn) {
+  grow(log_, 6);
+  const auto restored = restore_to_place(create_backup());
+  ASSERT_TRUE(restored);
+  {
+    const auto log = open_place(RocksDbEventLog::Mode::kWrite);
+    EXPECT_EQ(log->command_result(key_of(3)), "outcome 3");
+    grow(*log, 2);
+    EXPECT_EQ(records_of(*log).back().epoch, restored->epoch);
+    EXPECT_EQ(records_of(*log).front().epoch, Epoch{1});
+  }
+  EXPECT_TRUE(verify(*open_place(), codec_, {}));
+}
+
+TEST_F(Backup, EveryPositionCanBeRestoredTo) {
+  grow(log_, 11);
+  grow(log_, 1);
+  const Manifest made = create_backup();
+  const auto all = records_of(log_);
+  for (std::uint64_t until = 0; until <= 12; ++until) {
+    const auto restored = restore_to_place(made, {.until = Position{until}});
+    ASSERT_TRUE(restored) << restored.error().message;
+    EXPECT_EQ(restored->end.head.position, Position{until});
+    {
+      const auto log = open_place();
+      expect_prefix(log_, *log, until);
+      EXPECT_EQ(log->head().hash, until == 0 ? kTestLog.genesis() : all[until - 1].hash);
+      std::vector<std::uint64_t> expected(until);
+      std::iota(expected.begin(), expected.end(), 1);
+      EXPECT_EQ(listed_in(*log), expected);
+      EXPECT_EQ(log->command_result(key_of(until + 1)), std::nullopt);
+    }
+    std::filesystem::remove_all(place());
+  }
+}
+
+TEST_F(Backup, ATimeMeansTheLongestPrefixThatIsNotLater) {
+  grow(log_, 8);  // the event at position n is n milliseconds after kNow
+  const Manifest made = create_backup();
+  const auto length = [&](std::int64_t ms) {
+    const auto restored = restore_to_place(made, {.until = kNow + std::chrono::milliseconds{ms}});
+    std::filesystem::remove_all(place());
+    return restored.value().end.head.position.value();
+  };
+  EXPECT_EQ(length(0), 0u);
+  EXPECT_EQ(length(5), 5u);
+  EXPECT_EQ(length(100), 8u);
+}
+
+TEST_F(Backup, WhatTheBackupDoesNotReachIsRefused) {
+  grow(log_, 3);
+  const Manifest made = create_backup();
+  for (const Until until : {Until{Position{4}}, Until{now_ + std::chrono::seconds{1}}}) {
+    const auto restored = restore_to_place(made, {.until = until});
+    ASSERT_FALSE(restored);
+    EXPECT_EQ(restored.error().code, ErrorCode::kInvalidArgument);
+  }
+  EXPECT_FALSE(std::filesystem::exists(place()));
+}
+
+TEST_F(Backup, NothingIsEverRestoredOverALog) {
+  grow(log_, 3);
+  const Manifest made = create_backup();
+  ASSERT_TRUE(restore_to_place(made));
+  const Epoch epoch = open_place()->epoch();
+  now_ += std::chrono::hours{1};
+  const auto again = restore_to_place(made);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_NE(again.error().message.find("move it away"), std::string::npos);
+  EXPECT_EQ(open_place()->epoch(), epoch);
+}
+
+TEST_F(Backup, ALogThatCameInTheMeantimeIsNotReplaced) {
+  grow(log_, 3);
+  const Manifest made = create_backup();
+  RocksDbLogImport target(place());
+  ASSERT_TRUE(target.begin(log_.identity(), Epoch{5}, "key"));
+  ASSERT_TRUE(target.finish({Epoch{5}, Position{0}, log_.identity().genesis()}, codec_));
+  std::filesystem::create_directories(place());
+  std::ofstream(place() / "HEAD") << "somebody else's";
+  const Status published = target.publish();
+  ASSERT_FALSE(published);
+  EXPECT_EQ(published.error().code, ErrorCode::kFailedPrecondition);
+}
+
+TEST_F(Backup, AnInterruptedRestoreKeepsServersAwayAndCanBeRepeated) {
+  grow(log_, 3);
+  const Manifest made = create_backup();
+  {
+    RocksDbLogImport target(place());
+    ASSERT_TRUE(target.begin(log_.identity(), Epoch{5}, "key"));
+    const auto second = restore_to_place(made);
+    ASSERT_FALSE(second) << "two restores to one place";
+    EXPECT_EQ(second.error().code, ErrorCode::kFailedPrecondition);
+  }
+  const auto served = RocksDbEventLog::open(place(), codec_, ids_, RocksDbEventLog::Mode::kWrite);
+  ASSERT_FALSE(served) << "an empty log in the place of the one being restored";
+  EXPECT_EQ(served.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_NE(served.error().message.find(".restoring"), std::string::npos);
+  std::filesystem::remove(place() / "LOCK");
+  ASSERT_TRUE(restore_to_place(made));
+  EXPECT_FALSE(std::filesystem::exists(unfinished_import_of(place())));
+  expect_prefix(log_, *open_place(RocksDbEventLog::Mode::kWrite), 3);
+}
+
+TEST_F(Backup, AFlippedBitInAnyByteOfAnyFileIsRefused) {
+  grow(log_, 5);
+  create_backup();
+  ASSERT_TRUE(check_all(store_));
+  std::size_t flips = 0;
+  for (auto& [name, bytes] : store_.files()) {
+    for (std::size_t at = 0; at < bytes.size(); ++at, ++flips) {
+      const char original = bytes[at];
+      bytes[at] = static_cast<char>(original ^ (1 << at % 8));
+      const Status checked = check_all(store_);
+      EXPECT_FALSE(checked) << name << " at " << at;
+      if (!checked) {
+        EXPECT_EQ(checked.error().code, ErrorCode::kCorruption) << name << " at " << at;
+      }
+      bytes[at] = original;
+    }
+  }
+  EXPECT_GT(flips, 1'000u);
+  EXPECT_TRUE(check_all(store_));
+}
+
+TEST_F(Backup, ACutFileIsRefused) {
+  grow(log_, 5);
+  const Manifest made = create_backup();
+  for (auto& [name, bytes] : store_.files()) {
+    const std::string whole = bytes;
+    for (std::size_t size = 0; size < whole.size(); size += 7) {
+      bytes.resize(size);
+      EXPECT_FALSE(check_all(store_)) << name << " cut to " << size;
+      bytes = whole;
+    }
+  }
+}
+
+// Damaged content under a checksum that fits: what whoever can write to the store can make.
+TEST_F(Backup, ARewrittenSegmentBreaksTheChain) {
+  grow(log_, 3);
+  Manifest made = create_backup();
+  SegmentInfo& info = made.segments.front();
+  std::string& file = store_.files().at(info.file);
+  auto segment = read_segment(file);
+  ASSERT_TRUE(segment);
+  SegmentBuilder forged(segment->origin, segment->before);
+  for (RecordView record : segment->records) {
+    std::string bytes(record.bytes);
+    const auto at = bytes.find("00001");
+    if (record.position == Position{2}) bytes.replace(at, 5, "00002");
+    record.bytes = bytes;
+    forged.add(record);
+  }
+  for (const ListedResult& result : segment->results) forged.add(result);
+  file = forged.finish();
+  info.size_bytes = file.size();
+  info.sha256 = sha256({file});
+  store_.files().at(manifest_file(made.id)) = encode(made);
+  const Status checked = check_all(store_);
+  ASSERT_FALSE(checked);
+  EXPECT_NE(checked.error().message.find("position 2"), std::string::npos)
+      << checked.error().message;
+  EXPECT_EQ(restore_to_place(made).error().code, ErrorCode::kCorruption);
+  EXPECT_FALSE(std::filesystem::exists(place()));
+}
+
+TEST_F(Backup, ADamagedBackupIsNotRestored) {
+  grow(log_, 9);
+  const Manifest made = create_backup();
+  ASSERT_GT(made.segments.size(), 1u);
+  store_.files().at(made.segments.back().file).back() ^= 1;
+  const auto restored = restore_to_place(made);
+  ASSERT_FALSE(restored);
+  EXPECT_EQ(restored.error().code, ErrorCode::kCorruption);
+  EXPECT_NE(restored.error().message.find(made.segments.back().file), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(place()));
+}
+
+TEST_F(Backup, AMissingSegmentIsNamedAndNotBuiltUpon) {
+  grow(log_, 9);
+  const Manifest first = create_backup();
+  store_.files().erase(first.segments.front().file);
+  EXPECT_EQ(catalog().first_missing(first), first.segments.front().file);
+  EXPECT_FALSE(check_all(store_));
+  const Manifest second = create_backup();
+  EXPECT_EQ(second.kind, Kind::kFull) << "a damaged backup is no base";
+  ASSERT_TRUE(restore_to_place(second));
+}
+
+TEST_F(Backup, TheNewestOneWithADamagedManifestIsNotPassedOverInSilence) {
+  grow(log_, 2);
+  const Manifest first = create_backup();
+  const Manifest second = create_backup();
+  store_.files().at(manifest_file(second.id))[20] ^= 1;
+  EXPECT_EQ(catalog().find("").error().code, ErrorCode::kCorruption);
+  EXPECT_EQ((*catalog().find(first.id))->id, first.id);
+  now_ += std::chrono::days{100};
+  const auto third = create(log_, codec_, store_, now_, {});
+  ASSERT_TRUE(third);
+  EXPECT_THAT(third->damaged, ElementsAre(second.id));
+  EXPECT_THAT(third->removed, IsEmpty()) << "nobody knows what the damaged one needs";
+}
+
+TEST_F(Backup, AnotherLogNeedsAnotherFolder) {
+  grow(log_, 2);
+  create_backup();
+  MemoryEventLog other({LogId{uuid(8)}});
+  const auto created = create(other, codec_, store_, now_, {});
+  ASSERT_FALSE(created);
+  EXPECT_EQ(created.error().code, ErrorCode::kFailedPrecondition);
+}
+
+TEST_F(Backup, ADamagedLogIsNotBackedUp) {
+  grow(log_, 3);
+  Event alien = event_at(9, AppointmentRequested{ref(4), {}});
+  ASSERT_TRUE(log_.append({{record_of(alien, log_.identity())}, {}}));
+  log_.commit(Position{4});
+  const auto created = create(log_, codec_, store_, now_, {});
+  ASSERT_FALSE(created);
+  EXPECT_EQ(created.error().code, ErrorCode::kCorruption);
+  EXPECT_THAT(catalog().backups, IsEmpty());
+}
+
+// The same log id and the same positions, but another future since a restore.
+TEST_F(Backup, AnotherFutureOfTheLogSharesOnlyThePast) {
+  grow(log_, 12);
+  const Manifest before = create_backup();
+  ASSERT_TRUE(restore_to_place(before, {.until = Position{6}}));
+  const auto log = open_place(RocksDbEventLog::Mode::kWrite);
+  now_ += std::chrono::hours{1};
+  AppendBatch other = requests(*log, 10);
+  Event cancelled = event_at(7, AppointmentCancelled{ref(7), {}});
+  other.records[0] = record_of(cancelled, log->identity());
+  log->commit(log->append(other).value().position);
+  CreateOptions options;
+  options.segment_bytes = kSmallSegment;
+  const auto created = create(*log, codec_, store_, now_, options);
+  ASSERT_TRUE(created) << created.error().message;
+  const Manifest& after = created->backup;
+  EXPECT_EQ(after.kind, Kind::kIncremental);
+  EXPECT_EQ(after.segments.front(), before.segments.front());
+  for (const SegmentInfo& segment : after.segments) {
+    if (segment.after.head.position > Position{6}) {
+      EXPECT_TRUE(after.owns(segment));
+    }
+  }
+  EXPECT_TRUE(check_all(store_));
+  // Each of the two still restores to its own future.
+  const auto elsewhere = folder_.path() / "elsewhere";
+  for (const Manifest* backup : {&before, &after}) {
+    RocksDbLogImport target(elsewhere);
+    ASSERT_TRUE(restore(store_, *backup, codec_, target, now_, {}));
+    {
+      const auto opened =
+          RocksDbEventLog::open(elsewhere, codec_, ids_, RocksDbEventLog::Mode::kReadOnly);
+      ASSERT_TRUE(opened);
+      if (backup == &before) {
+        expect_prefix(log_, **opened, 12);
+      } else {
+        expect_prefix(*log, **opened, 16);
+      }
+    }
+    std::filesystem::remove_all(elsewhere);
+  }
+}
+
+// Whatever step of creating and pruning a crash cuts short: all backups that are listed are whole,
+// none is lost that was to be kept, and the next run leaves nothing behind.
+TEST_F(Backup, ACrashBetweenAnyTwoStepsIsHarmless) {
+  const Retention short_lived{.full = 1, .incremental = std::chrono::hours{0}};
+  grow(log_, 10);
+  create_backup();
+  grow(log_, 3);
+  create_backup();
+  const auto initial = store_.files();
+  grow(log_, 8);
+  now_ += std::chrono::hours{1};
+  for (const bool after : {false, true}) {
+    bool failed = true;
+    for (std::size_t step = 0; failed; ++step) {
+      store_.files() = initial;
+      FailingStore failing(store_, step, after);
+      CreateOptions options{.full = true, .retention = short_lived, .segment_bytes = 2'000};
+      const auto created = create(log_, codec_, failing, now_, options);
+      failed = failing.failed();
+      ASSERT_EQ(created.has_value(), !failed);
+      ASSERT_TRUE(check_all(store_)) << "step " << step;
+      ASSERT_GE(catalog().backups.size(), 1u);
+      ASSERT_GE(catalog().backups.back().end().head.position, Position{13});
+      if (!failed) {
+        ASSERT_GT(step, 10u) << "segments, manifests and removals were cut short";
+        break;
+      }
+      options.full = false;
+      now_ += std::chrono::hours{1};
+      const auto next = create(log_, codec_, store_, now_, options);
+      ASSERT_TRUE(next) << next.error().message;
+      ASSERT_TRUE(check_all(store_)) << "step " << step;
+      ASSERT_EQ(catalog().backups.back().end().head.position, Position{21});
+      std::set<std::string> needed;
+      for (const Manifest& one : catalog().backups) {
+        needed.insert(manifest_file(one.id));
+        for (const SegmentInfo& segment : one.segments) needed.insert(segment.file);
+      }
+      ASSERT_EQ(store_.files().size(), needed.size()) << "nothing else is left, step " << step;
+    }
+  }
+}
+
+TEST_F(Backup, AClockThatWentBackMakesNoOlderBackup) {
+  const Manifest first = create_backup();
+  now_ -= std::chrono::hours{5};
+  const Manifest second = create_backup();
+  EXPECT_GT(second.id, first.id);
+}
+
+TEST(NextEpoch, IsNeverGivenTwice) {
+  const Timestamp now = at_ms(1'790'000'000'123);
+  EXPECT_EQ(next_epoch(Epoch{1}, now), Epoch{1'790'000'000});
+  EXPECT_EQ(next_epoch(Epoch{1'790'000'000}, now), Epoch{1'790'000'001});
+  EXPECT_EQ(next_epoch(Epoch{1'900'000'000}, now), Epoch{1'900'000'001});
+}
+
+std::vector<Manifest> history(std::initializer_list<std::pair<Kind, int>> kind_and_age_days) {
+  std::vector<Manifest> backups;
+  for (const auto& [kind, days] : kind_and_age_days) {
+    Manifest one;
+    one.id = std::string(1, static_cast<char>('a' + backups.size()));
+    one.kind = kind;
+    one.created = kNow - std::chrono::days{days};
+    one.segments.resize(1);
+    one.segments[0].file = one.id + "/1";
+    backups.push_back(one);
+  }
+  return backups;
+}
+
+TEST(Retention, KeepsTheNewestFullOnesAndYoungOthers) {
+  const auto kFull = Kind::kFull;
+  const auto kMore = Kind::kIncremental;
+  const auto backups =
+      history({{kFull, 40}, {kMore, 39}, {kFull, 20}, {kMore, 8}, {kMore, 7}, {kFull, 1}});
+  EXPECT_THAT(expired(backups, {}, kNow), ElementsAre("b", "d"));
+  EXPECT_THAT(expired(backups, {.full = 2, .incremental = std::chrono::days{10}}, kNow),
+              ElementsAre("a", "b"));
+}
+
+TEST(Retention, NeverDropsTheNewest) {
+  const auto old = history({{Kind::kFull, 400}, {Kind::kIncremental, 399}});
+  EXPECT_THAT(expired(old, {.full = 1, .incremental = std::chrono::hours{0}}, kNow), IsEmpty());
+  EXPECT_THAT(expired(old, {.full = 0, .incremental = std::chrono::hours{0}}, kNow), IsEmpty());
+}
+
+TEST(Retention, ASegmentThatALaterBackupNeedsIsKept) {
+  Catalog catalog;
+  catalog.backups = history({{Kind::kFull, 40}, {Kind::kIncremental, 1}});
+  catalog.backups[1].segments.insert(catalog.backups[1].segments.begin(),
+                                     catalog.backups[0].segments[0]);
+  for (const char* file : {"a/1", "a/manifest.json", "b/1", "b/manifest.json", "c/1"}) {
+    catalog.files.emplace(file, 1);
+  }
+  EXPECT_THAT(disposable_files(catalog, {"a"}), ElementsAre("a/manifest.json", "c/1"));
+}
+
+}  // namespace
+}  // namespace citas::backup
