@@ -4,14 +4,15 @@
 #include <utility>
 
 #include "workers/dead_letter.h"
+#include "workers/event_message.h"
 #include "workers/topology.h"
 
 namespace citas::workers {
 namespace {
 
 constexpr char kSubjectHeader[] = "ce-subject";
-const std::vector<std::string> kHeaders{kMessageIdHeader, kSourceHeader, kSubjectHeader,
-                                        kHashHeader};
+const std::vector<std::string> kHeaders{kMessageIdHeader, kSourceHeader, kEpochHeader,
+                                        kSubjectHeader, kHashHeader};
 
 // The event's id, which a redelivered message carries as "<eventId>/<attempt>".
 std::string key_of(const Message& message) {
@@ -111,10 +112,10 @@ Status CountryProcessor::check_mark() {
   if (mark_fits_) return {};
   const auto seen = bus_.message_at(kEventsStream, mark.processed);
   if (!seen) return {};
-  const auto log_source = find_header(seen->headers, kSourceHeader);
-  if (!log_source) return {};  // not the relay's: it will replace the stream
+  const auto origin = origin_of(seen->headers);
+  if (!origin) return {};  // not the relay's: it will replace the stream
   if (find_header(seen->headers, kHashHeader) != mark.hash) {
-    return start_over(std::string(*log_source));
+    return start_over(*origin);
   }
   mark_fits_ = true;
   return {};
@@ -153,10 +154,10 @@ Status CountryProcessor::receive_from(MessageSource& source, std::size_t limit) 
 }
 
 Result<bool> CountryProcessor::admit(MessageSource& source, const Message& message) {
-  const auto log_source = find_header(message.headers, kSourceHeader);
-  if (log_source && *log_source != store_.mark().log_source) {
+  const auto origin = origin_of(message.headers);
+  if (origin && *origin != store_.mark().log_source) {
     if (auto settled = doubt_log(source, message); !settled) return failure(settled.error());
-    if (*log_source != store_.mark().log_source) return false;
+    if (*origin != store_.mark().log_source) return false;
   }
   const bool raises_mark =
       &source == events_.get() && message.stream_sequence > store_.mark().processed;
@@ -186,10 +187,10 @@ Status CountryProcessor::doubt_log(MessageSource& source, const Message& message
     static_cast<void>(source.nak(message, options_.first_backoff));
     return {};
   }
-  const std::string current(find_header(last->headers, kSourceHeader).value_or(""));
+  const std::string current = origin_of(last->headers).value_or("");
   const std::string known = store_.mark().log_source;
   if (current == known) {
-    // Left over from another log, whose streams are gone.
+    // Left over from another log, or another future of this one, whose streams are gone.
     static_cast<void>(source.term(message));
     return {};
   }

@@ -13,10 +13,11 @@
 // letters at once.
 //
 // Healing. The store holds which log it belongs to, how far it has come, and the hash there. If the
-// stream is of another log, or of one that went another way (an older copy of it was restored), the
-// store is emptied and filled again; if it is behind its consumer, everything is delivered again
-// (consumer_keeper.h). A stream that ends before the store's mark is taken for one that is still
-// being filled: which way it went shows when it gets there.
+// stream is of another log, of another epoch of it (a backup was restored), or of one that went
+// another way (an older copy of it was put back), the store is emptied and filled again; if it is
+// behind its consumer, everything is delivered again (consumer_keeper.h). A stream that ends before
+// the store's mark is taken for one that is still being filled: which way it went shows when it
+// gets there.
 //
 // One processor per store, and one store per country and bus. One thread; counters() from any.
 #pragma once

@@ -19,7 +19,7 @@ namespace citas::workers {
 
 // How far the store has come, and in which log. Empty and 0 in a new store.
 struct CountryMark {
-  std::string log_source;       // CloudEvents source of the events in it
+  std::string log_source;       // where the events in it are from: origin_of(), event_message.h
   std::uint64_t processed = 0;  // highest sequence of CITAS_EVENTS seen
   std::string hash;             // Citas-Hash of the message there; empty when it had none
   friend bool operator==(const CountryMark&, const CountryMark&) = default;

@@ -33,9 +33,9 @@ bool read_envelope(ondemand::object object, Envelope& envelope) {
   return true;
 }
 
-Headers headers_of(const Envelope& envelope, Position position, const Sha256& hash) {
+Headers headers_of(const Envelope& envelope, Epoch epoch, Position position, const Sha256& hash) {
   Headers headers;
-  headers.reserve(10);
+  headers.reserve(11);
   const auto add = [&](const char* name, std::string_view value) {
     if (!value.empty()) headers.push_back({name, std::string(value)});
   };
@@ -49,7 +49,17 @@ Headers headers_of(const Envelope& envelope, Position position, const Sha256& ha
   add(kTraceparentHeader, envelope.traceparent);
   add(kPositionHeader, std::to_string(position.value()));
   add(kHashHeader, to_hex(hash));
+  add(kEpochHeader, std::to_string(epoch.value()));
   return headers;
+}
+
+// Messages of earlier versions carry no epoch: there was only the first one then.
+constexpr std::string_view kFirstEpoch = "1";
+
+std::string origin(std::string_view source, std::string_view epoch) {
+  std::string text(source);
+  if (epoch != kFirstEpoch) text.append("#").append(epoch);
+  return text;
 }
 
 }  // namespace
@@ -62,7 +72,17 @@ struct EventMessageReader::Parser {
 EventMessageReader::EventMessageReader() : parser_(std::make_unique<Parser>()) {}
 EventMessageReader::~EventMessageReader() = default;
 
-Result<EventMessage> EventMessageReader::read(Position position, const Sha256& hash,
+std::optional<std::string> origin_of(const Headers& headers) {
+  const auto source = find_header(headers, kSourceHeader);
+  if (!source) return std::nullopt;
+  return origin(*source, find_header(headers, kEpochHeader).value_or(kFirstEpoch));
+}
+
+std::string origin_of(const EventLog& log) {
+  return origin(log.identity().source(), std::to_string(log.epoch().value()));
+}
+
+Result<EventMessage> EventMessageReader::read(Epoch epoch, Position position, const Sha256& hash,
                                               std::string_view bytes) {
   auto& [parser, padded] = *parser_;
   padded.assign(bytes);
@@ -80,7 +100,7 @@ Result<EventMessage> EventMessageReader::read(Position position, const Sha256& h
   return EventMessage{.id = std::string(envelope.id),
                       .subject = event_subject(envelope.country, envelope.type),
                       .country = std::string(envelope.country),
-                      .headers = headers_of(envelope, position, hash)};
+                      .headers = headers_of(envelope, epoch, position, hash)};
 }
 
 }  // namespace citas::workers

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,16 +20,23 @@ struct EventMessage {
   std::string id;       // the event's
   std::string subject;  // where the relay publishes it
   std::string country;  // "_" where the event concerns none
-  Headers headers;      // ce-*, traceparent, Citas-Position, Citas-Hash
+  Headers headers;      // ce-*, traceparent, Citas-Position, Citas-Hash, Citas-Epoch
 };
+
+// Which future of which log a message is from: its source, followed, from the first restore on, by
+// the log's epoch. nullopt: it does not say.
+std::optional<std::string> origin_of(const Headers& headers);
+// The same for what a log publishes.
+std::string origin_of(const EventLog& log);
 
 // Reads envelopes, one after the other. One thread.
 class EventMessageReader {
  public:
   EventMessageReader();
   ~EventMessageReader();
-  // Corruption: the bytes are no event of ours.
-  Result<EventMessage> read(Position position, const Sha256& hash, std::string_view bytes);
+  // As published by a log of that epoch. Corruption: the bytes are no event of ours.
+  Result<EventMessage> read(Epoch epoch, Position position, const Sha256& hash,
+                            std::string_view bytes);
 
  private:
   struct Parser;

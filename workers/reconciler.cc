@@ -96,7 +96,7 @@ Status Reconciler::send(const PendingRequest& request, std::uint32_t attempt) {
   // A read model of another moment may know what this log does not (yet).
   if (!record && record.error().code == ErrorCode::kNotFound) return {};
   if (!record) return failure(record.error());
-  const auto message = reader_.read(record->position, record->hash, record->bytes);
+  const auto message = reader_.read(log_.epoch(), record->position, record->hash, record->bytes);
   if (!message) return failure(message.error());
   const std::string subject = redeliver_subject(request.country);
   const std::string id = message->id + "/" + std::to_string(attempt);

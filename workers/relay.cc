@@ -81,6 +81,8 @@ Result<std::optional<Position>> Relay::verified_end() {
   const bool fits = position && position->value() == last->sequence &&
                     position->value() == info->last_sequence && *position <= log_.committed();
   if (!fits) return std::nullopt;
+  // A restore began another future: what consumers hold may be of one that was given up.
+  if (origin_of(last->headers) != origin_of(log_)) return std::nullopt;
   // The hash of a chain covers the identity of its log and everything before.
   const auto record = read_one(log_, *position);
   if (!record) return failure(record.error());
@@ -103,7 +105,7 @@ Result<bool> Relay::publish_more() {
 }
 
 Result<bool> Relay::publish(const RecordView& record) {
-  const auto message = reader_.read(record.position, record.hash, record.bytes);
+  const auto message = reader_.read(log_.epoch(), record.position, record.hash, record.bytes);
   if (!message) return failure(message.error());
   const Status accepted = publisher_->publish(
       record.position.value(), {.subject = message->subject,

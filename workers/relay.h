@@ -2,7 +2,8 @@
 //
 // The only writer of CITAS_EVENTS; stream sequence = log position, kept by publishing with the
 // expected last sequence. It keeps no cursor: the stream's last message says how far it is, and its
-// hash whether it is a copy of this log. If it is not (another log, a lost or damaged part), all
+// hash whether it is a copy of this log. If it is not (another log, one restored to another epoch
+// since, a lost or damaged part), all
 // streams and consumers are deleted and everything is published again from position 1. It looks
 // after every connect and every failure, since the bus behind a new connection may have lost
 // things.

@@ -28,6 +28,8 @@ inline constexpr char kDeadLettersStream[] = "CITAS_DEADLETTERS";
 inline constexpr char kMessageIdHeader[] = "Nats-Msg-Id";
 inline constexpr char kPositionHeader[] = "Citas-Position";
 inline constexpr char kHashHeader[] = "Citas-Hash";
+// The epoch of the log that published the message, which is not always the event's own.
+inline constexpr char kEpochHeader[] = "Citas-Epoch";
 inline constexpr char kSourceHeader[] = "ce-source";
 inline constexpr char kTraceparentHeader[] = "traceparent";
 

@@ -9,6 +9,7 @@
 
 #include "tests/unit/workers/log_world.h"
 #include "workers/dead_letter.h"
+#include "workers/event_message.h"
 #include "workers/memory/memory_bus.h"
 #include "workers/memory/memory_country_store.h"
 #include "workers/relay.h"
@@ -456,6 +457,26 @@ TEST_F(ProcessorTest, AStoreThatFitsIsNotFilledAgain) {
   run();
   EXPECT_EQ(rules_.asked[1], 1);
   EXPECT_EQ(store_.mark().processed, 4U);
+}
+
+TEST_F(ProcessorTest, AStoreOfAnAbandonedFutureIsEmptied) {
+  const auto kept = world_.request(kPeru);
+  const auto abandoned = world_.request(kPeru);
+  run();
+  ASSERT_EQ(state(abandoned), EntryState::kRegistered);
+
+  LogWorld restored(1, Epoch{2});
+  ASSERT_EQ(restored.request(kPeru), kept) << "the same log up to there";
+  relay_ = *Relay::open(restored.log, bus_, world_.clock, {});
+  start();
+  run();
+  EXPECT_EQ(state(kept), EntryState::kRegistered);
+  EXPECT_EQ(store_.find(abandoned).value(), std::nullopt);
+  EXPECT_EQ(store_.mark().log_source, origin_of(restored.log));
+  EXPECT_TRUE(all_acknowledged());
+  start();
+  run();
+  EXPECT_EQ(processor_->counters().recreations.value(), 0U) << "once is enough";
 }
 
 }  // namespace

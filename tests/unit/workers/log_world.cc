@@ -43,8 +43,8 @@ Result<std::vector<PendingRequest>> PendingByScan::requested_before(
   return due;
 }
 
-LogWorld::LogWorld(std::uint64_t seed)
-    : ids(clock, seed), log({.id = LogId{ids.next()}, .partition = "main"}) {}
+LogWorld::LogWorld(std::uint64_t seed, Epoch epoch)
+    : ids(clock, seed), log({.id = LogId{ids.next()}, .partition = "main"}, epoch) {}
 
 commands::Outcome LogWorld::execute(commands::CommandData data) {
   std::optional<commands::Outcome> outcome;

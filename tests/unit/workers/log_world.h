@@ -33,7 +33,8 @@ class PendingByScan final : public PendingAppointments {
 
 class LogWorld {
  public:
-  explicit LogWorld(std::uint64_t seed = 1);
+  // Worlds of the same seed make the same ids: with another epoch, another future of one log.
+  explicit LogWorld(std::uint64_t seed = 1, Epoch epoch = Epoch{1});
 
   // Submits one command and steps the sequencer until it is answered.
   commands::Outcome execute(commands::CommandData data);

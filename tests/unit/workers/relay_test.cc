@@ -114,6 +114,28 @@ TEST_F(RelayTest, AStreamOfAnotherLogIsReplacedWithAllItsConsumers) {
   EXPECT_FALSE(bus_.consumer_info(kConfirmationsStream, "confirmations"));
 }
 
+// Nothing tells the stream from the restored log's, but what lies behind it may be of a future that
+// was given up.
+TEST_F(RelayTest, AStreamOfTheTimeBeforeARestoreIsReplacedWithAllItsConsumers) {
+  LogWorld restored(1, Epoch{1'790'000'000});
+  for (LogWorld* world : {&world_, &restored}) {
+    for (int i = 0; i < 3; ++i) world->request(kPeru);
+  }
+  ASSERT_EQ(restored.log.head().hash, world_.log.head().hash);
+  run(world_, *relay_of(world_));
+  ASSERT_TRUE(bus_.ensure_consumer(confirmations_consumer()));
+  auto relay = relay_of(restored);
+  run(restored, *relay);
+  EXPECT_EQ(relay->stats().rebuilds, 1U);
+  EXPECT_FALSE(bus_.consumer_info(kConfirmationsStream, "confirmations"));
+  const auto last = bus_.last_message(kEventsStream);
+  ASSERT_TRUE(last);
+  EXPECT_EQ(find_header(last->headers, "Citas-Epoch"), "1790000000");
+  relay = relay_of(restored);
+  run(restored, *relay);
+  EXPECT_EQ(relay->stats().rebuilds, 0U) << "once is enough";
+}
+
 TEST_F(RelayTest, AStreamThatIsAheadOfTheLogIsReplaced) {
   LogWorld twin;
   for (int i = 0; i < 4; ++i) twin.request(kPeru);
