@@ -43,12 +43,19 @@ Problem not_acceptable(const Route& route) {
   return {.code = ProblemCode::kNotAcceptable, .detail = "This is sent only as " + types + "."};
 }
 
+// Seconds. Room on a disk is made by people.
+std::string_view retry_after(ProblemCode code) {
+  return code == ProblemCode::kStorageFull ? "30" : "1";
+}
+
 http::Response problem_response(const Problem& problem, std::string_view request_id,
                                 Timestamp now) {
   http::Response response;
   response.status = type_of(problem.code).status;
   response.headers.push_back({"Content-Type", "application/problem+json"});
-  if (response.status == 503) response.headers.push_back({"Retry-After", "1"});
+  if (response.status == 503) {
+    response.headers.push_back({"Retry-After", std::string(retry_after(problem.code))});
+  }
   if (!problem.allow.empty()) response.headers.push_back({"Allow", problem.allow});
   if (problem.position) set_position(response, *problem.position);
   response.body = render(problem, request_id, now);

@@ -92,6 +92,11 @@ constexpr std::array kCatalogue{
                 "The server cannot take the request now", 503,
                 "The server is overloaded, starting or stopping. Nothing was done; send the "
                 "request again after the Retry-After seconds."},
+    ProblemType{ProblemCode::kStorageFull, "storage_full", "StorageFull",
+                "The server's disk is nearly full", 503,
+                "The disk under the event log has so little room left that the server takes no "
+                "writes; reads go on. Nothing was done; send the request again after the "
+                "Retry-After seconds. Operators find the figures at /readyz?verbose."},
     ProblemType{ProblemCode::kUnknownOutcome, "unknown_outcome", "UnknownOutcome",
                 "It is unknown whether the command took effect", 503,
                 "The answer did not come in time. Send the same request with the same "
@@ -212,6 +217,12 @@ Problem problem_of(const Error& error) {
     case ErrorCode::kUnavailable:
       return {.code = ProblemCode::kServiceUnavailable,
               .detail = "The server cannot take the request now; nothing was done. Retry later."};
+    case ErrorCode::kStorageFull:
+      return {.code = ProblemCode::kStorageFull,
+              .detail =
+                  "The server's disk is nearly full, so it takes no writes until its operator has "
+                  "made room; reads go on. Nothing was done; retry later with the same "
+                  "Idempotency-Key."};
     case ErrorCode::kUnknownOutcome:
       return {.code = ProblemCode::kUnknownOutcome,
               .detail =

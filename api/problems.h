@@ -44,6 +44,7 @@ enum class ProblemCode {
   kInternalError,
   kNotImplemented,
   kServiceUnavailable,
+  kStorageFull,
   kUnknownOutcome,
   kPositionNotReached,
   kHttpVersionNotSupported,

@@ -31,8 +31,9 @@ Result<Event> read_event(const EventLog& log, const Codec& codec, Position posit
 // The commands of one commit, decided but not yet durable. Nobody is answered before finish().
 class Sequencer::Batch {
  public:
-  Batch(Sequencer& sequencer, std::size_t size)
-      : sequencer_(sequencer), head_(sequencer.log_.head()) {
+  // Where it is not `admitted`, only repetitions are answered, and nothing is to be appended.
+  Batch(Sequencer& sequencer, std::size_t size, Status admitted)
+      : sequencer_(sequencer), head_(sequencer.log_.head()), admitted_(std::move(admitted)) {
     answers_.reserve(size);
   }
 
@@ -53,6 +54,7 @@ class Sequencer::Batch {
 
   Sequencer& sequencer_;
   const Head head_;
+  const Status admitted_;
   AppendBatch append_;
   std::vector<Event> staged_;
   std::unordered_map<CommandKey, StoredOutcome, CommandKeyHash> staged_results_;
@@ -67,6 +69,10 @@ Status Sequencer::Batch::decide(const Command& command) {
     const auto answered = answer_repetition(command, *key_fingerprint);
     if (!answered) return failure(answered.error());
     if (*answered) return {};
+  }
+  if (!admitted_) {
+    answers_.push_back(tl::unexpected<Refusal>(admitted_.error()));
+    return {};
   }
   const auto decided = decide_on_state(command);
   if (!decided) return failure(decided.error());
@@ -232,7 +238,7 @@ std::vector<Sequencer::Waiting> Sequencer::take_waiting() {
 Result<std::size_t> Sequencer::step() {
   std::vector<Waiting> waiting = take_waiting();
   if (waiting.empty()) return 0;
-  Batch batch(*this, waiting.size());
+  Batch batch(*this, waiting.size(), gate_());
   const auto refuse = [&](const Error& error) {
     for (const Waiting& one : waiting) one.done(tl::unexpected<Refusal>(error));
     return failure(fail(error));

@@ -80,6 +80,9 @@ class Sequencer {
   bool wait_for_work(std::chrono::milliseconds timeout);
 
   SequencerStats stats() const;
+  // Asked on the stepping thread before each batch. While it fails, commands are refused with its
+  // error, and only repetitions of what is stored are answered. Set before the first step.
+  void admit_batches(std::function<Status()> gate) { gate_ = std::move(gate); }
   // Called on the stepping thread after each batch. Set before the first step.
   void observe_batches(std::function<void(const BatchObservation&)> observer);
 
@@ -102,6 +105,7 @@ class Sequencer {
   IdSource& ids_;
   const SequencerOptions options_;
   const std::unique_ptr<StateCache> cache_;
+  std::function<Status()> gate_ = [] { return Status{}; };
   std::function<void(const BatchObservation&)> observer_;
 
   mutable std::mutex mutex_;

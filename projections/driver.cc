@@ -32,16 +32,24 @@ ProjectionDriver::ProjectionDriver(ProjectionEngine& engine, CommitSignal& commi
   }
 }
 
+void ProjectionDriver::wait_a_while(const std::stop_token& stop) {
+  // Beyond every position: wakes up for the time or the stop only.
+  committed_.wait_beyond(Position{UINT64_MAX}, kRetryWait, stop);
+}
+
 void ProjectionDriver::run(const std::string& name, std::stop_token stop) {
   name_this_thread(name);
   yield_to_writers();
   const LiveProjection& live = engine_.live(name);
   while (!stop.stop_requested()) {
+    if (paused_) {
+      wait_a_while(stop);
+      continue;
+    }
     const auto applied = engine_.step(name);
     if (!applied) {
       on_error_(name, applied.error());
-      // Beyond every position: wakes up for the time or the stop only.
-      committed_.wait_beyond(Position{UINT64_MAX}, kRetryWait, stop);
+      wait_a_while(stop);
     } else if (*applied == 0) {
       committed_.wait_beyond(live.position(), kIdleWait, stop);
     }

@@ -2,6 +2,7 @@
 // sleeps while there is nothing to do.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <string_view>
 #include <thread>
@@ -22,12 +23,18 @@ class ProjectionDriver {
   // Stops between two steps and joins.
   ~ProjectionDriver() = default;
 
+  // From the next step on, until told otherwise, nothing is stepped; going on takes up to a second.
+  // Any thread.
+  void pause(bool paused) { paused_ = paused; }
+
  private:
   void run(const std::string& name, std::stop_token stop);
+  void wait_a_while(const std::stop_token& stop);
 
   ProjectionEngine& engine_;
   CommitSignal& committed_;
   const std::function<void(std::string_view, const Error&)> on_error_;
+  std::atomic<bool> paused_{false};
   std::vector<std::jthread> threads_;
 };
 

@@ -13,11 +13,13 @@ constexpr std::chrono::milliseconds kLongestSleep{50};
 }  // namespace
 
 WorkerThread::WorkerThread(std::string name, Wakeup& wakeup, std::vector<Piece*> pieces,
-                           std::function<void(std::string_view, const Error&)> on_fatal)
+                           std::function<void(std::string_view, const Error&)> on_fatal,
+                           std::function<bool()> may_step)
     : name_(std::move(name)),
       wakeup_(wakeup),
       pieces_(std::move(pieces)),
       on_fatal_(std::move(on_fatal)),
+      may_step_(std::move(may_step)),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 WorkerThread::~WorkerThread() {
@@ -29,7 +31,7 @@ void WorkerThread::run(const std::stop_token& stop) {
   name_this_thread(name_);
   while (!stop.stop_requested()) {
     bool worked = false;
-    if (!step_all(worked)) return;
+    if (may_step_() && !step_all(worked)) return;
     if (!worked) wakeup_.wait_for(kLongestSleep);
   }
 }

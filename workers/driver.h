@@ -16,9 +16,12 @@ namespace citas::workers {
 class WorkerThread {
  public:
   // Borrows wakeup and pieces, which are this thread's alone until it is destroyed. `on_fatal` is
-  // called on it when a piece fails for good; it should end the process.
-  WorkerThread(std::string name, Wakeup& wakeup, std::vector<Piece*> pieces,
-               std::function<void(std::string_view piece, const Error&)> on_fatal);
+  // called on it when a piece fails for good; nothing is stepped after that. `may_step` is asked
+  // before each round (is there room on the disk?); nothing is stepped while it says no.
+  WorkerThread(
+      std::string name, Wakeup& wakeup, std::vector<Piece*> pieces,
+      std::function<void(std::string_view piece, const Error&)> on_fatal,
+      std::function<bool()> may_step = [] { return true; });
   // Stops after the current step, and joins.
   ~WorkerThread();
   WorkerThread(const WorkerThread&) = delete;
@@ -33,6 +36,7 @@ class WorkerThread {
   Wakeup& wakeup_;
   const std::vector<Piece*> pieces_;
   const std::function<void(std::string_view, const Error&)> on_fatal_;
+  const std::function<bool()> may_step_;
   std::jthread thread_;
 };
 

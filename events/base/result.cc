@@ -16,6 +16,8 @@ std::string_view to_string(ErrorCode code) {
       return "failed_precondition";
     case ErrorCode::kUnavailable:
       return "unavailable";
+    case ErrorCode::kStorageFull:
+      return "storage_full";
     case ErrorCode::kUnknownOutcome:
       return "unknown_outcome";
     case ErrorCode::kCorruption:

@@ -18,6 +18,7 @@ enum class ErrorCode {
   kConflict,            // the state has moved on: reload, then decide again
   kFailedPrecondition,  // refused as things stand: do not retry
   kUnavailable,         // not now: retry later, nothing was done
+  kStorageFull,         // an operator has to make room on the disk first; nothing was done
   kUnknownOutcome,      // it may or may not have happened: retry with the same key, or look
   kCorruption,          // stored bytes are wrong: stop, and follow the runbook
 };

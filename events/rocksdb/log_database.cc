@@ -1,6 +1,7 @@
 #include "events/rocksdb/log_database.h"
 
 #include <openssl/rand.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
@@ -34,21 +35,37 @@ constexpr std::size_t kBlockCacheBytes = std::size_t{128} << 20;
 constexpr std::size_t kRandomMemtableBytes = std::size_t{2} << 20;
 constexpr int kRandomMemtablesMerged = 6;
 constexpr int kRandomMemtables = 16;
-// Bounds what a start has to replay.
-constexpr std::size_t kMaxWalBytes = std::size_t{128} << 20;
+// Bounds what a start has to replay, and the room that it takes to write it out. RocksDB also
+// allocates that much for a new write-ahead log, which must not be most of a small disk.
+constexpr std::uint64_t kMaxWalBytes = std::uint64_t{128} << 20;
+constexpr std::uint64_t kWalsInSmallDisk = 16;
 
-rocksdb::DBOptions database_options(bool create) {
+std::uint64_t max_wal_bytes(const std::filesystem::path& folder) {
+  std::error_code error;
+  const auto space = std::filesystem::space(folder.parent_path(), error);
+  return error ? kMaxWalBytes
+               : std::min<std::uint64_t>(kMaxWalBytes, space.capacity / kWalsInSmallDisk);
+}
+
+// In Debian's build, which keeps its assertions, a line that RocksDB cannot add to its own log file
+// (a full disk) ends the process at the next one. What matters is returned as an error anyway.
+class SilentLogger final : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
+rocksdb::DBOptions database_options(const std::filesystem::path& folder, bool create) {
   rocksdb::DBOptions options;
   options.create_if_missing = create;
   options.create_missing_column_families = create;
   options.error_if_exists = create;
-  options.max_total_wal_size = kMaxWalBytes;
+  options.max_total_wal_size = max_wal_bytes(folder);
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   options.manual_wal_flush = false;
   options.max_background_jobs = 2;
-  options.keep_log_file_num = 2;
   options.max_open_files = 256;
-  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  options.info_log = std::make_shared<SilentLogger>();
   // One thread writes: what concurrent writers need only costs.
   options.allow_concurrent_memtable_write = false;
   options.enable_pipelined_write = false;
@@ -158,7 +175,7 @@ std::string LogDatabase::random_fingerprint_key() {
 }
 
 rocksdb::Status LogDatabase::create_families(const std::filesystem::path& folder) {
-  rocksdb::DBOptions options = database_options(true);
+  rocksdb::DBOptions options = database_options(folder, true);
   options.env = env_.get();
   rocksdb::DB* db = nullptr;
   const auto opened = rocksdb::DB::Open(options, folder.string(), families(storage_.memtable_bytes),
@@ -188,7 +205,7 @@ Status LogDatabase::create(const std::filesystem::path& folder, const LogMeta& m
 }
 
 rocksdb::Status LogDatabase::open_families(const std::filesystem::path& folder, Access access) {
-  rocksdb::DBOptions options = database_options(false);
+  rocksdb::DBOptions options = database_options(folder, false);
   options.env = env_.get();
   const std::string path = folder.string();
   const auto existing = existing_families(options, folder, storage_.memtable_bytes);

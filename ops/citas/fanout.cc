@@ -36,7 +36,7 @@ static Result<std::unique_ptr<workers::RocksDbCountryStore>> open_store(
 Result<std::unique_ptr<ProcessorRunner>> ProcessorRunner::start(
     CountryCode country, const workers::NatsOptions& nats, const std::filesystem::path& store,
     workers::ConfiguredRules rules, const Codec& codec, const Clock& clock,
-    const OnWorkerFatal& on_fatal) {
+    const WorkerHooks& hooks) {
   std::unique_ptr<ProcessorRunner> runner(new ProcessorRunner(country, std::move(rules)));
   auto bus = workers::NatsBus::open(nats, runner->wakeup_);
   if (!bus) return failure(bus.error());
@@ -50,8 +50,19 @@ Result<std::unique_ptr<ProcessorRunner>> ProcessorRunner::start(
   runner->processor_ = *std::move(processor);
   runner->thread_ = std::make_unique<workers::WorkerThread>(
       std::string(runner->processor_->name()), runner->wakeup_,
-      std::vector<workers::Piece*>{runner->processor_.get()}, on_fatal);
+      std::vector<workers::Piece*>{runner->processor_.get()},
+      [stopped = &runner->stopped_, tell = hooks.on_processor_stopped](std::string_view piece,
+                                                                       const Error& error) {
+        stopped->set("stopped: " + error.message + "; restart it");
+        tell(piece, error);
+      },
+      hooks.may_step);
   return runner;
+}
+
+std::string ProcessorRunner::trouble() const {
+  std::string stopped = stopped_.text();
+  return stopped.empty() ? processor_->trouble() : stopped;
 }
 
 Result<std::unique_ptr<FanOut::Line>> FanOut::connect(const workers::NatsOptions& nats) {
@@ -81,13 +92,14 @@ Status FanOut::open_pieces(const FanOutParts& parts) {
   return {};
 }
 
-void FanOut::start_threads(const OnWorkerFatal& on_fatal) {
+void FanOut::start_threads(const WorkerHooks& hooks) {
   publishing_->thread = std::make_unique<workers::WorkerThread>(
       "relay", publishing_->wakeup, std::vector<workers::Piece*>{relay_.get(), reconciler_.get()},
-      on_fatal);
+      hooks.on_fatal, hooks.may_step);
   recording_->thread = std::make_unique<workers::WorkerThread>(
       "confirmations", recording_->wakeup,
-      std::vector<workers::Piece*>{confirmations_.get(), dead_letters_.get()}, on_fatal);
+      std::vector<workers::Piece*>{confirmations_.get(), dead_letters_.get()}, hooks.on_fatal,
+      hooks.may_step);
 }
 
 Result<std::unique_ptr<FanOut>> FanOut::start(const FanOutParts& parts,
@@ -95,7 +107,7 @@ Result<std::unique_ptr<FanOut>> FanOut::start(const FanOutParts& parts,
                                               const std::set<CountryCode>& processors,
                                               const std::filesystem::path& countries_folder,
                                               const RulesByCountry& rules,
-                                              const OnWorkerFatal& on_fatal) {
+                                              const WorkerHooks& hooks) {
   std::unique_ptr<FanOut> fanout(new FanOut);
   for (auto* line : {&fanout->publishing_, &fanout->recording_}) {
     auto connected = connect(nats);
@@ -110,11 +122,11 @@ Result<std::unique_ptr<FanOut>> FanOut::start(const FanOutParts& parts,
     auto runner =
         ProcessorRunner::start(country, nats, countries_folder / country.text(),
                                own == rules.end() ? workers::ConfiguredRules{} : own->second,
-                               parts.codec, parts.clock, on_fatal);
+                               parts.codec, parts.clock, hooks);
     if (!runner) return failure(runner.error());
     fanout->processors_.push_back(*std::move(runner));
   }
-  fanout->start_threads(on_fatal);
+  fanout->start_threads(hooks);
   return fanout;
 }
 

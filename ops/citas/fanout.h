@@ -17,6 +17,7 @@
 #include "events/event_log.h"
 #include "workers/bus.h"
 #include "workers/confirmation_consumer.h"
+#include "workers/counters.h"
 #include "workers/country_processor.h"
 #include "workers/country_rules.h"
 #include "workers/country_store.h"
@@ -32,6 +33,16 @@ namespace citas::ops {
 
 using OnWorkerFatal = std::function<void(std::string_view piece, const Error&)>;
 
+// How workers and those who run them reach each other.
+struct WorkerHooks {
+  // A piece failed for good, and the log is in doubt: the process should end.
+  OnWorkerFatal on_fatal;
+  // A processor failed for good. Its store can be made again: the others go on.
+  OnWorkerFatal on_processor_stopped;
+  // Asked before each step; while it says no, the bus keeps what comes.
+  std::function<bool()> may_step;
+};
+
 using RulesByCountry = std::map<CountryCode, workers::ConfiguredRules>;
 // The rules in a file; none refuse anything. InvalidArgument, NotFound: names the file.
 Result<RulesByCountry> load_country_rules(const std::optional<std::filesystem::path>& file);
@@ -45,11 +56,11 @@ class ProcessorRunner {
                                                         const std::filesystem::path& store,
                                                         workers::ConfiguredRules rules,
                                                         const Codec& codec, const Clock& clock,
-                                                        const OnWorkerFatal& on_fatal);
+                                                        const WorkerHooks& hooks);
 
   CountryCode country() const { return country_; }
   // Why nothing moves; empty when all is well. Any thread.
-  std::string trouble() const { return processor_->trouble(); }
+  std::string trouble() const;
   const workers::ConsumerCounters& counters() const { return processor_->counters(); }
 
  private:
@@ -58,6 +69,7 @@ class ProcessorRunner {
 
   const CountryCode country_;
   const workers::ConfiguredRules rules_;
+  workers::Trouble stopped_;
   workers::Wakeup wakeup_;
   std::unique_ptr<workers::Bus> bus_;
   std::unique_ptr<workers::CountryStore> store_;
@@ -82,7 +94,7 @@ class FanOut {
                                                const std::set<CountryCode>& processors,
                                                const std::filesystem::path& countries_folder,
                                                const RulesByCountry& rules,
-                                               const OnWorkerFatal& on_fatal);
+                                               const WorkerHooks& hooks);
 
   // Joins the threads; nothing is lost, the rest is redelivered. Then the sequencer may stop.
   void stop();
@@ -105,7 +117,7 @@ class FanOut {
   FanOut() = default;
   static Result<std::unique_ptr<Line>> connect(const workers::NatsOptions& nats);
   Status open_pieces(const FanOutParts& parts);
-  void start_threads(const OnWorkerFatal& on_fatal);
+  void start_threads(const WorkerHooks& hooks);
 
   std::unique_ptr<Line> publishing_;  // relay and reconciler
   std::unique_ptr<Line> recording_;   // confirmations and dead letters

@@ -45,6 +45,7 @@ struct ServeFlags {
   std::string country_rules, address_file;
   std::string log_level = "info";
   std::string access_log = "errors";
+  std::string free_space_floor = "auto";
   bool insecure_bind = false;
 };
 
@@ -67,6 +68,11 @@ Result<ServeOptions> serve_options(const ServeFlags& flags) {
   }
   if (!flags.country_rules.empty()) options.country_rules = flags.country_rules;
   if (!flags.address_file.empty()) options.address_file = flags.address_file;
+  if (flags.free_space_floor != "auto") {
+    const auto floor = parse_size(flags.free_space_floor);
+    if (!floor) return failure(floor.error().code, "--free-space-floor: " + floor.error().message);
+    options.free_space_floor_bytes = *floor;
+  }
   options.insecure_bind = flags.insecure_bind;
   options.access_log = flags.access_log == "none"  ? AccessLog::kNone
                        : flags.access_log == "all" ? AccessLog::kAll
@@ -102,6 +108,11 @@ void add_serve(CLI::App& app, Action& action) {
   command.add_option("--access-log", flags->access_log, "Requests that are logged")
       ->check(CLI::IsMember({"none", "errors", "all"}))
       ->envname("CITAS_ACCESS_LOG");
+  command
+      .add_option("--free-space-floor", flags->free_space_floor,
+                  "Free space of the log's disk below which the server is read-only, such as "
+                  "512MiB; auto: that, or an eighth of a small disk")
+      ->envname("CITAS_FREE_SPACE_FLOOR");
   command.add_flag("--insecure-bind", flags->insecure_bind,
                    "Serve beyond loopback although nobody's identity is checked");
   add_log_level(command, flags->log_level);

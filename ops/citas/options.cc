@@ -2,7 +2,10 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
+#include <cmath>
 
 namespace citas::ops {
 namespace {
@@ -59,6 +62,23 @@ Result<std::set<CountryCode>> parse_countries(std::string_view text) {
     text.remove_prefix(std::min(text.size(), one.size() + 1));
   }
   return countries;
+}
+
+Result<std::uint64_t> parse_size(std::string_view text) {
+  constexpr std::array<std::pair<std::string_view, int>, 4> kUnits{
+      {{"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}}};
+  constexpr double kMost = 1e15;  // still exact
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  const auto* known = std::ranges::find(kUnits, unit, &std::pair<std::string_view, int>::first);
+  const bool is_size = error == std::errc{} && (unit.empty() || known != kUnits.end());
+  const double bytes = unit.empty() || !is_size ? value : std::ldexp(value, known->second);
+  if (!is_size || !(bytes >= 0 && bytes <= kMost)) {
+    return failure(ErrorCode::kInvalidArgument,
+                   "'" + std::string(text) + "' is not a size such as 512MiB, 2GiB or 1048576");
+  }
+  return static_cast<std::uint64_t>(bytes);
 }
 
 std::string to_string(const std::set<CountryCode>& countries) {

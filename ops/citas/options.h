@@ -28,6 +28,9 @@ Result<ListenAddress> parse_listen_address(std::string_view text);
 Result<std::set<CountryCode>> parse_countries(std::string_view text);
 std::string to_string(const std::set<CountryCode>& countries);
 
+// "64MiB", "1.5GiB", "1048576". InvalidArgument: none of these.
+Result<std::uint64_t> parse_size(std::string_view text);
+
 enum class AccessLog { kNone, kErrors, kAll };
 
 struct ServeOptions {
@@ -39,6 +42,8 @@ struct ServeOptions {
   std::set<CountryCode> workers;  // countries whose processors run in this process
   std::optional<std::filesystem::path> country_rules;
   std::optional<std::filesystem::path> address_file;
+  // Below it the server is read-only; without, default_floor_bytes() of the disk.
+  std::optional<std::uint64_t> free_space_floor_bytes;
   bool insecure_bind = false;
   AccessLog access_log = AccessLog::kErrors;
 };

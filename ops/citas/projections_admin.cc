@@ -22,6 +22,7 @@ Status ProjectionsAdmin::start_rebuild(std::string_view name) {
     return failure(ErrorCode::kNotFound, "there is no projection of that name");
   }
   const std::lock_guard lock(mutex_);
+  if (!allowed_) return failure(ErrorCode::kStorageFull, "the disk is nearly full");
   const auto running = rebuilds_.find(name);
   if (running != rebuilds_.end() && running->second.state == api::Rebuild::State::kRunning) {
     return failure(ErrorCode::kConflict, "the projection is being rebuilt already");
@@ -31,6 +32,13 @@ Status ProjectionsAdmin::start_rebuild(std::string_view name) {
   threads_[std::string(name)] =
       std::jthread([this, name = std::string(name)](std::stop_token stop) { rebuild(name, stop); });
   return {};
+}
+
+void ProjectionsAdmin::allow_rebuilds(bool allowed) {
+  const std::lock_guard lock(mutex_);
+  allowed_ = allowed;
+  if (allowed) return;
+  for (auto& [name, thread] : threads_) thread.request_stop();
 }
 
 void ProjectionsAdmin::rebuild(const std::string& name, std::stop_token stop) {

@@ -25,6 +25,9 @@ class ProjectionsAdmin final : public api::ProjectionsPort {
   std::vector<api::ProjectionState> list() const override;
   Status start_rebuild(std::string_view name) override;
 
+  // While the disk is nearly full: cancels what runs, and refuses new ones with StorageFull.
+  void allow_rebuilds(bool allowed);
+
  private:
   void rebuild(const std::string& name, std::stop_token stop);
   void report(const projections::RebuildReport& report);
@@ -32,6 +35,7 @@ class ProjectionsAdmin final : public api::ProjectionsPort {
   projections::ProjectionEngine& engine_;
   JsonLog& log_;
   mutable std::mutex mutex_;
+  bool allowed_ = true;                                        // guarded by mutex_
   std::map<std::string, api::Rebuild, std::less<>> rebuilds_;  // guarded by mutex_
   std::map<std::string, std::jthread, std::less<>> threads_;   // guarded by mutex_; joined first
 };

@@ -69,8 +69,9 @@ int serve(const ServeOptions& options, LogLevel log_level) {
     log.warning("serving without identity check beyond loopback, as told by --insecure-bind");
   }
   const auto on_fatal = [&](const Error& error) {
+    // What fails because of the first failure is no news.
+    if (!shutdown.request(exit_code_of(error))) return;
     log.error("fatal", {{"reason", std::string_view(error.message)}});
-    shutdown.request(exit_code_of(error));
   };
   auto system = System::start(options, log, on_fatal);
   if (!system) return refuse(system.error());
@@ -96,14 +97,15 @@ int run_worker(const WorkerOptions& options, LogLevel log_level) {
   const auto own = rules->find(options.country);
   const Codec codec;
   const SystemClock clock;
-  auto runner = ProcessorRunner::start(
-      options.country, workers::NatsOptions{.url = options.nats},
-      options.data / "countries" / options.country.text(),
-      own == rules->end() ? workers::ConfiguredRules{} : own->second, codec, clock,
-      [&](std::string_view piece, const Error& error) {
-        log.error("fatal", {{"piece", piece}, {"reason", std::string_view(error.message)}});
-        shutdown.request(exit_code_of(error));
-      });
+  const OnWorkerFatal on_fatal = [&](std::string_view piece, const Error& error) {
+    log.error("fatal", {{"piece", piece}, {"reason", std::string_view(error.message)}});
+    shutdown.request(exit_code_of(error));
+  };
+  auto runner =
+      ProcessorRunner::start(options.country, workers::NatsOptions{.url = options.nats},
+                             options.data / "countries" / options.country.text(),
+                             own == rules->end() ? workers::ConfiguredRules{} : own->second, codec,
+                             clock, {on_fatal, on_fatal, [] { return true; }});
   if (!runner) return refuse(runner.error());
   log.info("processing", {{"country", options.country.text()}});
   while (!shutdown.wait(kTick)) {

@@ -21,10 +21,11 @@ bool ShutdownSignal::wait(std::chrono::milliseconds timeout) {
   return sigtimedwait(&signals_, nullptr, &limit) > 0;
 }
 
-void ShutdownSignal::request(int exit_code) {
+bool ShutdownSignal::request(int exit_code) {
   int none = 0;
-  exit_code_.compare_exchange_strong(none, exit_code);
+  const bool is_first = exit_code_.compare_exchange_strong(none, exit_code);
   ::kill(::getpid(), SIGTERM);
+  return is_first;
 }
 
 }  // namespace citas::ops

@@ -14,8 +14,8 @@ class ShutdownSignal {
   ShutdownSignal();
   // True once a signal or request() has come; else false after `timeout`.
   bool wait(std::chrono::milliseconds timeout);
-  // Asks for a shutdown with this exit code, from any thread. The first code stays.
-  void request(int exit_code);
+  // Asks for a shutdown with this exit code, from any thread. The first code stays; true for it.
+  bool request(int exit_code);
   int exit_code() const { return exit_code_; }
 
  private:

@@ -1,5 +1,7 @@
 #include "ops/citas/system.h"
 
+#include <algorithm>
+
 #include "projections/all_projections.h"
 #include "projections/appointments/appointments_by_insured.h"
 
@@ -7,6 +9,12 @@ namespace citas::ops {
 namespace {
 
 constexpr std::chrono::seconds kDrainTime{10};
+
+// A quarter of the disk for the bus, but never less than its streams set aside.
+std::uint64_t bus_store_bytes(std::uint64_t capacity_bytes) {
+  constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
+  return std::clamp(capacity_bytes / 4, kGiB, 16 * kGiB);
+}
 
 // The reconciler's question, answered by the read model.
 class PendingFromProjection final : public workers::PendingAppointments {
@@ -35,20 +43,27 @@ class PendingFromProjection final : public workers::PendingAppointments {
 
 System::System(const ServeOptions& options, JsonLog& log,
                std::function<void(const Error&)> on_fatal)
-    : options_(options), json_log_(log), on_fatal_(std::move(on_fatal)) {}
+    : options_(options),
+      json_log_(log),
+      on_fatal_(std::move(on_fatal)),
+      disk_(options.data / "log") {}
 
 Result<std::unique_ptr<System>> System::start(const ServeOptions& options, JsonLog& log,
                                               std::function<void(const Error&)> on_fatal) {
   std::unique_ptr<System> system(new System(options, log, std::move(on_fatal)));
+  if (const Status measured = system->measure_disk(); !measured) return failure(measured.error());
   if (const Status opened = system->open_log(); !opened) return failure(opened.error());
   if (const Status opened = system->open_projections(); !opened) return failure(opened.error());
   system->make_sequencer();
   if (const Status started = system->start_fanout(); !started) return failure(started.error());
   if (const Status started = system->start_http(); !started) return failure(started.error());
+  system->watch_disk();
   return system;
 }
 
 System::~System() {
+  // It steers the others.
+  free_space_thread_.reset();
   if (server_) {
     if (!server_->drain(kDrainTime)) json_log_.warning("some connections did not end in time");
     server_->stop();
@@ -57,6 +72,17 @@ System::~System() {
   sequencer_thread_.reset();
   admin_.reset();
   projection_driver_.reset();
+}
+
+Status System::measure_disk() {
+  const auto space = disk_.look();
+  if (!space) return failure(space.error());
+  const std::uint64_t floor =
+      options_.free_space_floor_bytes.value_or(default_floor_bytes(space->capacity_bytes));
+  if (auto room = check_room_to_open(disk_, floor, options_.data / "log"); !room) return room;
+  free_space_ = std::make_unique<FreeSpaceWatch>(
+      disk_, clock_, floor, [this](const FreeSpaceState& state) { follow(state); });
+  return {};
 }
 
 Status System::open_log() {
@@ -93,6 +119,10 @@ void System::make_sequencer() {
   options.countries = options_.countries;
   sequencer_ =
       std::make_unique<commands::Sequencer>(*log_, codec_, clock_, ids_, std::move(options));
+  sequencer_->admit_batches([this]() -> Status {
+    if (free_space_->has_room()) return {};
+    return failure(ErrorCode::kStorageFull, "the disk of the log is nearly full");
+  });
   sequencer_->observe_batches(
       [this](const commands::BatchObservation& batch) { metrics_.observe(batch); });
 }
@@ -101,6 +131,7 @@ Result<workers::NatsOptions> System::start_bus() {
   if (options_.nats != "managed") return workers::NatsOptions{.url = options_.nats};
   workers::ManagedServerOptions options;
   options.directory = options_.data / "bus";
+  options.max_file_store_bytes = bus_store_bytes(free_space_->state().space.capacity_bytes);
   auto started = workers::ManagedServer::start(options);
   if (!started && started.error().code == ErrorCode::kUnavailable) {
     // Everything on the bus is a copy of the log: a store that does not start is no loss.
@@ -115,10 +146,17 @@ Result<workers::NatsOptions> System::start_bus() {
   return managed_bus_->connection();
 }
 
-OnWorkerFatal System::worker_fatal() {
-  return [this](std::string_view piece, const Error& error) {
-    on_fatal_({error.code, std::string(piece) + ": " + error.message});
-  };
+WorkerHooks System::worker_hooks() {
+  return {.on_fatal =
+              [this](std::string_view piece, const Error& error) {
+                on_fatal_({error.code, std::string(piece) + ": " + error.message});
+              },
+          .on_processor_stopped =
+              [this](std::string_view piece, const Error& error) {
+                json_log_.error("processor stopped",
+                                {{"piece", piece}, {"reason", std::string_view(error.message)}});
+              },
+          .may_step = [this] { return free_space_->has_room(); }};
 }
 
 Status System::start_fanout() {
@@ -129,7 +167,7 @@ Status System::start_fanout() {
   if (!nats) return failure(nats.error());
   auto fanout =
       FanOut::start({*log_, codec_, clock_, *sequencer_, *pending_}, *nats, options_.workers,
-                    options_.data / "countries", *rules, worker_fatal());
+                    options_.data / "countries", *rules, worker_hooks());
   if (!fanout) return failure(fanout.error());
   fanout_ = *std::move(fanout);
   return {};
@@ -154,8 +192,26 @@ Status System::start_http() {
       *engine_, committed_, [this](std::string_view name, const Error& error) {
         json_log_.error("projection step failed",
                         {{"projection", name}, {"reason", std::string_view(error.message)}});
+        const std::lock_guard lock(stuck_mutex_);
+        stuck_.insert_or_assign(std::string(name), Stuck{engine_->live(name).position(), error});
       });
   return server_->start();
+}
+
+void System::watch_disk() { free_space_thread_ = std::make_unique<FreeSpaceThread>(*free_space_); }
+
+void System::follow(const FreeSpaceState& state) {
+  const bool ample = state.level == SpaceLevel::kAmple;
+  admin_->allow_rebuilds(ample);
+  // A nats-server that has met a full disk keeps its streams shut until it is started again.
+  if (ample && managed_bus_) managed_bus_->restart();
+  projection_driver_->pause(state.level == SpaceLevel::kReserve);
+  if (ample) {
+    json_log_.info("the disk has room again; writes go on");
+  } else {
+    json_log_.error("the disk is nearly full",
+                    {{"reason", std::string_view(describe(state, options_.data / "log"))}});
+  }
 }
 
 void System::observe(const api::ResponseObservation& response) {
@@ -180,15 +236,42 @@ std::vector<api::PartHealth> System::parts() const {
   all.push_back(write_side_failed_
                     ? api::PartHealth{"log", Health::kUnavailable, "a write failed; stopping"}
                     : api::PartHealth{"log", Health::kOk, ""});
-  all.push_back(engine_->is_serving() ? api::PartHealth{"projections", Health::kOk, ""}
-                                      : api::PartHealth{"projections", Health::kUnavailable,
-                                                        "catching up with the log"});
+  const std::string full = describe(free_space_->state(), options_.data / "log");
+  all.push_back({"disk", full.empty() ? Health::kOk : Health::kDegraded, full});
+  all.push_back(projections_health());
   const std::string trouble = fanout_ ? fanout_->trouble() : "switched off by --nats none";
   all.push_back({"bus", trouble.empty() ? Health::kOk : Health::kDegraded, trouble});
   return all;
 }
 
+// One that stands still shows what was true once: it is not ready. Where only room is missing, that
+// is the disk's trouble, and reads go on.
+api::PartHealth System::projections_health() const {
+  using api::Health;
+  api::PartHealth health{"projections", Health::kOk, ""};
+  if (!engine_->is_serving()) {
+    health = {"projections", Health::kUnavailable, "catching up with the log"};
+  }
+  const std::lock_guard lock(stuck_mutex_);
+  for (const auto& [name, stuck] : stuck_) {
+    if (engine_->live(name).position() > stuck.position) continue;
+    const bool is_full = stuck.error.code == ErrorCode::kStorageFull;
+    health.health = std::max(health.health, is_full ? Health::kDegraded : Health::kUnavailable);
+    health.reason += (health.reason.empty() ? "" : "; ") + name + " stands still at position " +
+                     std::to_string(stuck.position.value()) + ": " + stuck.error.message +
+                     "; if it stays so, restart the server, see ops/runbooks/disk-dying.md";
+  }
+  return health;
+}
+
 void System::scrape(Metrics& metrics) const {
+  const auto disk = free_space_->state();
+  metrics.set("citas_disk_free_bytes", "Free space of the log's disk.",
+              static_cast<double>(disk.space.available_bytes));
+  metrics.set("citas_disk_floor_bytes", "Free space below which the server is read-only.",
+              static_cast<double>(disk.floor_bytes));
+  metrics.set("citas_read_only", "1 while commands are refused because the disk is nearly full.",
+              disk.level == SpaceLevel::kAmple ? 0 : 1);
   const auto commands = sequencer_->stats();
   metrics.set("citas_log_position", "Last committed position.",
               static_cast<double>(log_->committed().value()));

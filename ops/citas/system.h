@@ -6,7 +6,9 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 
 #include "api/application.h"
@@ -15,6 +17,7 @@
 #include "events/commit_signal.h"
 #include "events/rocksdb/rocksdb_event_log.h"
 #include "ops/citas/fanout.h"
+#include "ops/citas/free_space.h"
 #include "ops/citas/json_log.h"
 #include "ops/citas/metrics.h"
 #include "ops/citas/options.h"
@@ -46,16 +49,20 @@ class System final : public api::HealthPort {
 
  private:
   System(const ServeOptions& options, JsonLog& log, std::function<void(const Error&)> on_fatal);
+  Status measure_disk();
   Status open_log();
   Status open_projections();
   void make_sequencer();
   Result<workers::NatsOptions> start_bus();
   Status start_fanout();
   Status start_http();
+  void watch_disk();
+  void follow(const FreeSpaceState& state);
   void observe(const api::ResponseObservation& response);
   void scrape(Metrics& metrics) const;
   void scrape_fanout(Metrics& metrics) const;
-  OnWorkerFatal worker_fatal();
+  WorkerHooks worker_hooks();
+  api::PartHealth projections_health() const;
 
   const ServeOptions options_;
   JsonLog& json_log_;
@@ -63,6 +70,8 @@ class System final : public api::HealthPort {
   std::atomic<bool> write_side_failed_{false};
 
   SystemClock clock_;
+  const FileSystemSpace disk_;
+  std::unique_ptr<FreeSpaceWatch> free_space_;
   RandomIdSource ids_{clock_};
   Codec codec_;
   Metrics metrics_;
@@ -80,6 +89,15 @@ class System final : public api::HealthPort {
   std::unique_ptr<FanOut> fanout_;  // null with --nats none
   std::unique_ptr<commands::SequencerThread> sequencer_thread_;
   std::unique_ptr<projections::ProjectionDriver> projection_driver_;
+  std::unique_ptr<FreeSpaceThread> free_space_thread_;
+
+  // Why a read model's last step failed, and where it stood.
+  struct Stuck {
+    Position position;
+    Error error;
+  };
+  mutable std::mutex stuck_mutex_;
+  std::map<std::string, Stuck> stuck_;  // by name; guarded by stuck_mutex_
 };
 
 }  // namespace citas::ops

@@ -29,6 +29,7 @@ std::string_view text(const rocksdb::Slice& bytes) { return {bytes.data(), bytes
 
 // Missing files count as damage: a generation without them can only be built anew.
 ErrorCode code_of(const rocksdb::Status& status) {
+  if (status.IsNoSpace()) return ErrorCode::kStorageFull;
   if (status.IsCorruption() || status.IsInvalidArgument() || status.IsNotFound() ||
       status.IsPathNotFound() || status.IsNotSupported()) {
     return ErrorCode::kCorruption;
@@ -41,7 +42,8 @@ tl::unexpected<Error> failed(std::string_view what, const rocksdb::Status& statu
                  "the read model could not be " + std::string(what) + ": " + status.ToString());
 }
 
-// Keeps RocksDB from writing its log file where nothing may change.
+// In Debian's build, which keeps its assertions, a line that RocksDB cannot add to its own log file
+// (a full disk) ends the process at the next one. What matters is returned as an error anyway.
 class SilentLogger final : public rocksdb::Logger {
  public:
   using rocksdb::Logger::Logv;
@@ -72,10 +74,9 @@ rocksdb::Options options(RocksDbReadStore::Mode mode, const RocksDbReadStoreReso
   options.allow_concurrent_memtable_write = false;
   options.compression = rocksdb::kNoCompression;
   options.bottommost_compression = rocksdb::kLZ4Compression;
-  options.keep_log_file_num = 1;
-  if (mode == RocksDbReadStore::Mode::kReadOnly) {
-    options.info_log = std::make_shared<SilentLogger>();
-  }
+  options.info_log = std::make_shared<SilentLogger>();
+  // What is allocated and not used would be missing where the log needs it.
+  options.allow_fallocate = false;
   return options;
 }
 

@@ -155,6 +155,11 @@ NatsOptions ManagedServer::connection() const {
   return options;
 }
 
+void ManagedServer::restart() {
+  restart_requested_ = true;
+  eventfd_write(stop_event_, 1);
+}
+
 Status ManagedServer::launch(const std::string& program_path) {
   program_path_ = program_path;
   auto killed = kill_orphan(options_.directory / "nats-server.pid", config_path_);
@@ -214,7 +219,14 @@ void ManagedServer::run_once(const std::stop_token& stop) {
                                 pollfd{.fd = stop_event_, .events = POLLIN, .revents = 0}};
   while (poll(entries.data(), entries.size(), -1) < 0 && errno == EINTR) {
   }
-  if (stop.stop_requested()) terminate(pidfd);
+  if (restart_requested_.exchange(false)) {
+    // A stop whose event is swallowed here is seen by the loop of supervise().
+    eventfd_t ignored = 0;
+    eventfd_read(stop_event_, &ignored);
+    terminate(pidfd);
+  } else if (stop.stop_requested()) {
+    terminate(pidfd);
+  }
   waitpid(*child, nullptr, 0);
   pid_ = 0;
   close(pidfd);

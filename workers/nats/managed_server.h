@@ -48,6 +48,8 @@ class ManagedServer {
 
   // How to connect to it; valid across restarts of the child.
   NatsOptions connection() const;
+  // Ends the child in order; it is started again at once, on the same port. Returns before.
+  void restart();
   // 0 while it is down.
   pid_t pid() const { return pid_.load(); }
   // How often it had to be started again.
@@ -69,7 +71,8 @@ class ManagedServer {
   std::uint16_t port_ = 0;
   std::atomic<pid_t> pid_{0};
   std::atomic<std::uint64_t> restarts_{0};
-  int stop_event_ = -1;  // an eventfd, readable once a stop is requested
+  std::atomic<bool> restart_requested_{false};
+  int stop_event_ = -1;  // an eventfd, readable once a stop or a restart is requested
   std::jthread supervisor_;
 };
 

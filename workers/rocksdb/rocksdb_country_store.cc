@@ -1,6 +1,7 @@
 #include "workers/rocksdb/rocksdb_country_store.h"
 
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 
@@ -17,6 +18,8 @@ constexpr char kMarkKey[] = "m";
 constexpr char kHashKey[] = "h";  // of the mark
 constexpr char kFormat[] = "\x01";
 constexpr std::size_t kWriteBufferBytes = std::size_t{16} << 20;
+constexpr std::size_t kWalBytes = std::size_t{4} << 20;
+constexpr std::size_t kManifestBytes = std::size_t{64} << 10;
 constexpr int kBloomBitsPerKey = 10;
 
 template <typename Unsigned>
@@ -38,12 +41,23 @@ Error store_error(const std::filesystem::path& folder, const rocksdb::Status& st
   return {code, "country store " + folder.string() + ": " + status.ToString()};
 }
 
+// In Debian's build, which keeps its assertions, a line that RocksDB cannot add to its own log file
+// (a full disk) ends the process at the next one. What matters is returned as an error anyway.
+class SilentLogger final : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
 rocksdb::Options db_options() {
   rocksdb::Options options;
   options.create_if_missing = true;
   options.write_buffer_size = kWriteBufferBytes;
   options.max_background_jobs = 2;
-  options.keep_log_file_num = 2;
+  options.info_log = std::make_shared<SilentLogger>();
+  // Allocated ahead, so that a disk that fills up between two looks at it stops no processor.
+  options.max_total_wal_size = kWalBytes;
+  options.manifest_preallocation_size = kManifestBytes;
   rocksdb::BlockBasedTableOptions table;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
@@ -53,6 +67,10 @@ rocksdb::Options db_options() {
 class Store final : public RocksDbCountryStore {
  public:
   explicit Store(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  ~Store() override {
+    // Closing would write again, which Debian's RocksDB answers by ending the process.
+    if (write_failed_) static_cast<void>(db_.release());
+  }
 
   Status open() {
     std::error_code error;
@@ -165,6 +183,7 @@ class Store final : public RocksDbCountryStore {
     rocksdb::WriteOptions options;
     options.sync = sync;
     const auto status = db_->Write(options, &batch);
+    write_failed_ |= !status.ok();
     if (!status.ok()) return failure(store_error(folder_, status));
     return {};
   }
@@ -172,6 +191,7 @@ class Store final : public RocksDbCountryStore {
   const std::filesystem::path folder_;
   std::unique_ptr<rocksdb::DB> db_;
   CountryMark mark_;
+  bool write_failed_ = false;
 };
 
 }  // namespace

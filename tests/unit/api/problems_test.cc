@@ -81,7 +81,7 @@ TEST(Problems, ErrorsHaveTheirStatusAndShowNothingOfTheServer) {
       {ErrorCode::kUnavailable, 503},     {ErrorCode::kUnknownOutcome, 503},
       {ErrorCode::kInvalidArgument, 500}, {ErrorCode::kNotFound, 500},
       {ErrorCode::kConflict, 500},        {ErrorCode::kFailedPrecondition, 500},
-      {ErrorCode::kCorruption, 500}};
+      {ErrorCode::kCorruption, 500},      {ErrorCode::kStorageFull, 503}};
   for (const auto& [code, status] : expected) {
     const Problem problem = problem_of(Error{code, "/var/lib/citas/log/000012.sst"});
     EXPECT_EQ(type_of(problem.code).status, status) << to_string(code);

@@ -157,6 +157,17 @@ TEST(RequestingAnAppointment, IsOfUnknownOutcomeWhenTheDiskFails) {
   expect_problem(api.post("/appointments", booking("00001", 100)), 503, "unknown_outcome");
 }
 
+TEST(RequestingAnAppointment, IsRefusedWhileTheDiskIsNearlyFull) {
+  Api api(Api::Sequencing::kStepped);
+  api.sequencer.admit_batches([] { return failure(ErrorCode::kStorageFull, "7 B left"); });
+  auto outcome = api.handle(request("POST", "/appointments", {{"Content-Type", "application/json"}},
+                                    booking("00001", 100)));
+  Waiter waiter;
+  std::get<http::Deferred>(outcome)(waiter.completion());
+  api.step();
+  expect_problem(waiter.wait(), 503, "storage_full", {"7 B"});
+}
+
 TEST(RequestingAnAppointment, IsAnsweredAtItsDeadlineByNobodyElse) {
   Api api(Api::Sequencing::kStepped);
   auto outcome = api.handle(request("POST", "/appointments", {{"Content-Type", "application/json"}},

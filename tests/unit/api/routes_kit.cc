@@ -173,7 +173,8 @@ void expect_problem(const http::Response& response, int status, std::string_view
   EXPECT_EQ(document["type"], "/problems/" + std::string{code});
   EXPECT_EQ(document["requestId"], header(response, "Request-Id"));
   EXPECT_EQ(document["detail"], document["message"]);
-  EXPECT_EQ(header(response, "Retry-After"), status == 503 ? "1" : "");
+  const std::string_view retry_after = code == "storage_full" ? "30" : "1";
+  EXPECT_EQ(header(response, "Retry-After"), status == 503 ? retry_after : "");
   for (const std::string_view word : hidden) {
     EXPECT_THAT(response.body, testing::Not(testing::HasSubstr(std::string{word})));
   }

@@ -196,6 +196,26 @@ TEST_F(SequencerTest, ForgettingStatesChangesNothing) {
   EXPECT_EQ(log_.head().position, Position{1});
 }
 
+TEST_F(SequencerTest, ARefusedBatchLeavesNothingBehindAndStillAnswersRepetitions) {
+  Status room;
+  sequencer_.admit_batches([&] { return room; });
+  const Outcome first = run(keyed(request("00001"), "k1"));
+  ASSERT_TRUE(first);
+  room = failure(ErrorCode::kStorageFull, "full");
+  const auto again = submit(keyed(request("00001"), "k1"));
+  const auto refused = submit(keyed(request("00002", 200), "k2"));
+  ASSERT_TRUE(sequencer_.step());
+  ASSERT_TRUE(**again);
+  EXPECT_TRUE((**again)->replayed);
+  EXPECT_EQ(appointment(**again), appointment(first));
+  EXPECT_EQ(std::get<Error>((*refused)->error()).code, ErrorCode::kStorageFull);
+  EXPECT_EQ(log_.head().position, Position{1});
+  room = {};
+  const Outcome later = run(keyed(request("00002", 200), "k2"));
+  ASSERT_TRUE(later);
+  EXPECT_FALSE(later->replayed);
+}
+
 TEST_F(SequencerTest, AFailedAppendIsFinal) {
   log_.fail_appends();
   const auto answer = submit(request("00001"));

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 
@@ -53,6 +54,38 @@ TEST(DriverTest, FollowsTheLog) {
     ASSERT_TRUE(appointments.wait_for(Position{position}));
     ASSERT_TRUE(pending.wait_for(Position{position}));
   }
+}
+
+TEST(DriverTest, AppliesNothingWhilePaused) {
+  ReadModel model;
+  CommitSignal committed;
+  model.log.add_commit_listener([&](Position position) { committed.advance(position); });
+  Waiter pending;
+  std::atomic<bool> paused = false;
+  model.engine->live(PendingAppointments::kName).add_listener([&](Position position) {
+    EXPECT_FALSE(paused && position > Position{1});
+    pending.set(position);
+  });
+  ProjectionDriver driver(*model.engine, committed,
+                          [](auto, const Error& error) { ADD_FAILURE() << error.message; });
+  model.history.random_step();
+  ASSERT_TRUE(pending.wait_for(Position{1}));
+  driver.pause(true);
+  paused = true;
+  model.history.random_step();
+  Waiter elsewhere;
+  ReadModel other;  // time enough for a step that must not be
+  other.engine->live(PendingAppointments::kName).add_listener([&](Position position) {
+    elsewhere.set(position);
+  });
+  CommitSignal its_committed;
+  other.log.add_commit_listener([&](Position position) { its_committed.advance(position); });
+  const ProjectionDriver its_driver(*other.engine, its_committed, [](auto, const Error&) {});
+  for (int i = 0; i < 50; ++i) other.history.random_step();
+  ASSERT_TRUE(elsewhere.wait_for(Position{50}));
+  paused = false;
+  driver.pause(false);
+  ASSERT_TRUE(pending.wait_for(Position{2}));
 }
 
 TEST(DriverTest, ReportsWhatFailsWhileTheOthersGoOn) {

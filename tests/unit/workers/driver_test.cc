@@ -58,6 +58,40 @@ TEST(WorkerThread, ReportsAPieceThatFailsForGood) {
   EXPECT_EQ(message, "broken");
 }
 
+// Must not be stepped before the test allows it.
+class Waiting final : public Piece {
+ public:
+  std::string_view name() const override { return "waiting"; }
+  Result<bool> step() override {
+    if (!allowed) ADD_FAILURE() << "stepped while it may not";
+    if (!stepped_.exchange(true)) done.count_down();
+    return false;
+  }
+
+  std::atomic<bool> allowed{false};
+  std::latch done{1};
+
+ private:
+  std::atomic<bool> stepped_{false};
+};
+
+TEST(WorkerThread, StepsNothingWhileItMayNot) {
+  Wakeup wakeup;
+  Waiting waiting;
+  std::atomic<int> asked = 0;
+  std::latch asked_often{1};
+  const auto may_step = [&] {
+    if (++asked == 3) asked_often.count_down();
+    return waiting.allowed.load();
+  };
+  const WorkerThread thread(
+      "test", wakeup, {&waiting}, [](auto, const Error&) {}, may_step);
+  asked_often.wait();
+  waiting.allowed = true;
+  wakeup.notify();
+  waiting.done.wait();
+}
+
 TEST(Wakeup, ANotificationBeforeTheWaitIsNotLost) {
   Wakeup wakeup;
   wakeup.notify();

@@ -1,0 +1,69 @@
+"""A file system of a few MiB, which a test can fill."""
+
+import contextlib
+import ctypes
+import os
+import pathlib
+
+import pytest
+
+CLONE_NEWNS = 0x00020000
+MS_REC = 0x4000
+MS_PRIVATE = 1 << 18
+MNT_DETACH = 2
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _checked(result, what):
+    if result != 0:
+        raise OSError(ctypes.get_errno(), f"{what}: {os.strerror(ctypes.get_errno())}")
+
+
+def _enter_private_mounts():
+    """What is mounted from now on is seen by this process and its children only, and goes with
+    them."""
+    _checked(_libc.unshare(CLONE_NEWNS), "unshare")
+    _checked(_libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "mount / as private")
+
+
+@contextlib.contextmanager
+def small_disk(folder, size_mib):
+    """Mounts a tmpfs of that size at `folder`; skips the test where mounting is not allowed."""
+    folder = pathlib.Path(folder)
+    folder.mkdir()
+    try:
+        _enter_private_mounts()
+        options = f"size={size_mib}m,mode=0700".encode()
+        _checked(_libc.mount(b"tmpfs", bytes(folder), b"tmpfs", 0, options), "mount tmpfs")
+    except OSError as refused:
+        pytest.skip(f"a tmpfs cannot be mounted here (it takes root): {refused}")
+    try:
+        yield folder
+    finally:
+        _libc.umount2(bytes(folder), MNT_DETACH)
+
+
+def free_bytes(folder):
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
+
+
+class Filler:
+    """A file that takes what space there is, but for some."""
+
+    def __init__(self, folder):
+        self._path = pathlib.Path(folder) / "filler"
+
+    def leave(self, left_bytes):
+        """Grows until only so much is free."""
+        with self._path.open("ab") as file:
+            while (excess := free_bytes(self._path.parent) - left_bytes) > 0:
+                try:
+                    file.write(bytes(min(excess, 1 << 18)))
+                    file.flush()
+                except OSError:
+                    return
+
+    def remove(self):
+        self._path.unlink(missing_ok=True)
