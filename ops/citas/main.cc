@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <functional>
+#include <nlohmann/json.hpp>
+#include <utility>
 
 #include "ops/citas/audit.h"
 #include "ops/citas/backup_command.h"
@@ -86,41 +89,113 @@ void add_log_level(CLI::App& command, std::string& level) {
       ->envname("CITAS_LOG_LEVEL");
 }
 
-void add_serve(CLI::App& app, Action& action) {
-  auto flags = std::make_shared<ServeFlags>();
-  CLI::App& command = *app.add_subcommand("serve", "Run the server until a signal stops it");
-  add_data(command, flags->data);
-  command.add_option("--listen", flags->listen, "ADDRESS:PORT; port 0 takes a free one")
+void add_serve_options(CLI::App& command, ServeFlags& flags) {
+  add_data(command, flags.data);
+  command.add_option("--listen", flags.listen, "ADDRESS:PORT; port 0 takes a free one")
       ->envname("CITAS_LISTEN");
-  command.add_option("--nats", flags->nats, "managed, none, or the URL of a NATS server")
+  command.add_option("--nats", flags.nats, "managed, none, or the URL of a NATS server")
       ->envname("CITAS_NATS");
   command
-      .add_option("--workers", flags->workers,
+      .add_option("--workers", flags.workers,
                   "Countries whose processors run in this process: all, none, or PE,CL")
       ->envname("CITAS_WORKERS");
-  command.add_option("--countries", flags->countries, "Countries that are served")
+  command.add_option("--countries", flags.countries, "Countries that are served")
       ->envname("CITAS_COUNTRIES");
   command
-      .add_option("--country-rules", flags->country_rules, "JSON file with what countries demand")
+      .add_option("--country-rules", flags.country_rules, "JSON file with what countries demand")
       ->envname("CITAS_COUNTRY_RULES");
-  command.add_option("--address-file", flags->address_file, "File that gets the URL once ready")
+  command.add_option("--address-file", flags.address_file, "File that gets the URL once ready")
       ->envname("CITAS_ADDRESS_FILE");
-  command.add_option("--access-log", flags->access_log, "Requests that are logged")
+  command.add_option("--access-log", flags.access_log, "Requests that are logged")
       ->check(CLI::IsMember({"none", "errors", "all"}))
       ->envname("CITAS_ACCESS_LOG");
   command
-      .add_option("--free-space-floor", flags->free_space_floor,
+      .add_option("--free-space-floor", flags.free_space_floor,
                   "Free space of the log's disk below which the server is read-only, such as "
                   "512MiB; auto: that, or an eighth of a small disk")
       ->envname("CITAS_FREE_SPACE_FLOOR");
-  command.add_flag("--insecure-bind", flags->insecure_bind,
+  command.add_flag("--insecure-bind", flags.insecure_bind,
                    "Serve beyond loopback although nobody's identity is checked");
-  add_log_level(command, flags->log_level);
+  add_log_level(command, flags.log_level);
+}
+
+void add_serve(CLI::App& app, Action& action) {
+  auto flags = std::make_shared<ServeFlags>();
+  CLI::App& command = *app.add_subcommand("serve", "Run the server until a signal stops it");
+  add_serve_options(command, *flags);
   command.callback([flags, &action] {
     action = [flags] {
       const auto options = serve_options(*flags);
       if (!options) return refuse(options.error());
       return serve(*options, parse_log_level(flags->log_level).value());
+    };
+  });
+}
+
+// --- config ---
+
+// What `config show` says of one option.
+struct Setting {
+  std::string option;  // "--listen"
+  std::string value;   // without credentials; empty: none
+  std::string source;  // "flag", "environment CITAS_LISTEN" or "default"
+};
+
+// "nats://user:secret@host" without what is before the "@".
+std::string without_credentials(std::string value) {
+  const std::size_t scheme = value.find("://");
+  const std::size_t at = value.rfind('@');
+  if (scheme == std::string::npos || at == std::string::npos || at < scheme) return value;
+  return value.replace(scheme + 3, at - scheme - 3, "***");
+}
+
+Setting setting_of(const CLI::App& command, const CLI::Option& option) {
+  const auto& given = command.parse_order();
+  const bool is_flag = std::find(given.begin(), given.end(), &option) != given.end();
+  const bool is_switch = option.get_items_expected_max() == 0;
+  Setting setting{"--" + option.get_lnames().front(),
+                  is_switch ? "false" : option.get_default_str(), "default"};
+  if (option.count() == 0) return setting;
+  setting.value = without_credentials(option.results().back());
+  setting.source = is_flag ? "flag" : "environment " + option.get_envname();
+  return setting;
+}
+
+int show_settings(const std::vector<Setting>& settings, Output output) {
+  Table table({"OPTION", "VALUE", "SOURCE"});
+  auto list = nlohmann::ordered_json::array();
+  for (const auto& [option, value, source] : settings) {
+    table.add({option, value.empty() ? "-" : value, source});
+    list.push_back({{"option", option}, {"value", value}, {"source", source}});
+  }
+  fmt::print("{}", output == Output::kJson ? list.dump() + "\n" : table.text());
+  return kExitOk;
+}
+
+// The options of `serve` as a server started now would have them. Flags are taken from this command
+// line, so that a whole one can be tried out.
+void add_config(CLI::App& app, Action& action) {
+  struct Flags {
+    ServeFlags serve;
+    Output output = Output::kTable;
+  };
+  auto flags = std::make_shared<Flags>();
+  CLI::App& config = *app.add_subcommand("config", "Look at the configuration");
+  config.require_subcommand(1);
+  CLI::App& show =
+      *config.add_subcommand("show", "Each option of serve, its value, and where it came from");
+  add_output(show, flags->output);
+  const std::size_t own = show.get_options().size();
+  add_serve_options(show, flags->serve);
+  show.callback([flags, own, &show, &action] {
+    std::vector<Setting> settings;
+    const auto options = std::as_const(show).get_options();
+    for (std::size_t i = own; i < options.size(); ++i)
+      settings.push_back(setting_of(show, *options[i]));
+    action = [flags, settings] {
+      const auto valid = serve_options(flags->serve);
+      if (!valid) return refuse(valid.error());
+      return show_settings(settings, flags->output);
     };
   });
 }
@@ -389,6 +464,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   Action action;
   add_serve(app, action);
+  add_config(app, action);
   add_worker(app, action);
   add_events(app, action);
   add_verify(app, action);

@@ -1,0 +1,54 @@
+"""`citas config show`: what a server started now would run with."""
+
+import json
+
+from harness import citas
+
+
+def settings(*flags, **environment):
+    shown = citas("config", "show", "-o", "json", *flags, **environment)
+    assert shown.returncode == 0, shown.stderr
+    return {each["option"]: (each["value"], each["source"]) for each in json.loads(shown.stdout)}
+
+
+def test_each_value_says_where_it_came_from():
+    shown = settings("--listen", "127.0.0.1:9000", CITAS_COUNTRIES="PE,CL,MX")
+    assert shown["--listen"] == ("127.0.0.1:9000", "flag")
+    assert shown["--countries"] == ("PE,CL,MX", "environment CITAS_COUNTRIES")
+    assert shown["--data"] == ("./data", "default")
+    assert shown["--insecure-bind"] == ("false", "default")
+    assert shown["--free-space-floor"] == ("auto", "default")
+
+
+def test_a_flag_comes_before_the_environment():
+    shown = settings("--nats=none", "--insecure-bind", CITAS_NATS="managed")
+    assert shown["--nats"] == ("none", "flag")
+    assert shown["--insecure-bind"] == ("true", "flag")
+
+
+def test_every_option_of_serve_is_shown():
+    options = citas("serve", "--help").stdout
+    shown = set(settings())
+    assert len(shown) >= 11
+    for option in shown:
+        assert option in options
+    listed = {word for word in options.replace(",", " ").split() if word.startswith("--")}
+    assert listed - {"--help"} == shown
+
+
+def test_passwords_are_not_shown():
+    shown = citas("config", "show", CITAS_NATS="nats://citas:secret@127.0.0.1:4222")
+    assert "nats://***@127.0.0.1:4222" in shown.stdout
+    assert "secret" not in shown.stdout + shown.stderr
+
+
+def test_what_serve_would_refuse_is_refused():
+    refused = citas("config", "show", "--listen", "somewhere")
+    assert refused.returncode == 2
+    assert "--listen" in refused.stderr
+
+
+def test_the_table_is_for_people():
+    lines = citas("config", "show").stdout.splitlines()
+    assert lines[0].split() == ["OPTION", "VALUE", "SOURCE"]
+    assert any(line.split() == ["--country-rules", "-", "default"] for line in lines)
