@@ -74,6 +74,9 @@ struct ConsumerSpec {
   std::chrono::milliseconds ack_wait{std::chrono::seconds{30}};
   // At most this many messages are delivered and not yet acknowledged; bounds every queue behind.
   std::uint32_t max_ack_pending = 1024;
+  // Delivery begins at the first message of the filter at or behind this sequence; with what is
+  // published next, if the stream ends before it.
+  std::uint64_t start_sequence = 1;
 };
 
 struct ConsumerInfo {
@@ -134,7 +137,11 @@ struct Message {
   std::string payload;
   std::uint64_t stream_sequence = 0;
   std::uint64_t deliveries = 1;  // this one included; may go back after a restart of the bus
-  std::string reply;             // the adapter's, for acknowledging
+  // Numbers the deliveries of a consumer from 1 on, repetitions included, in their order: where one
+  // is missing, a delivery got lost on the way. Sources of one group share the numbers. May go back
+  // after a restart of the bus.
+  std::uint64_t consumer_sequence = 0;
+  std::string reply;  // the adapter's, for acknowledging
 };
 
 // The receiving end of a durable consumer. It stays valid while the consumer is deleted and made
@@ -186,8 +193,8 @@ class Bus {
                                               std::string_view filter_subject,
                                               std::uint64_t from) = 0;
 
-  // Creates the consumer, from the stream's first message on, or changes it to the spec. NotFound:
-  // no such stream. FailedPrecondition: one exists that cannot be changed so; delete it first.
+  // Creates the consumer, or changes it to the spec. NotFound: no such stream. FailedPrecondition:
+  // one exists that cannot be changed so (another start or filter); delete it first.
   virtual Result<ConsumerInfo> ensure_consumer(const ConsumerSpec& spec) = 0;
   // OK when there is none.
   virtual Status delete_consumer(std::string_view stream, std::string_view durable) = 0;

@@ -106,12 +106,17 @@ Result<ConsumerInfo> MemoryBroker::ensure_consumer(const ConsumerSpec& spec) {
   if (refuse_consumers_) return failure(ErrorCode::kUnavailable, "the bus has no answer");
   Stream* stream = find_stream(spec.stream);
   if (stream == nullptr) return no_such_stream(spec.stream);
-  Consumer& consumer = stream->consumers[spec.durable];
-  const bool filter_changes =
-      !consumer.spec.durable.empty() && consumer.spec.filter_subject != spec.filter_subject;
-  if (filter_changes) {
-    return failure(ErrorCode::kFailedPrecondition,
-                   "consumer " + spec.durable + " exists with another filter: delete it first");
+  const auto [found, is_new] = stream->consumers.try_emplace(spec.durable);
+  Consumer& consumer = found->second;
+  const bool changes = consumer.spec.filter_subject != spec.filter_subject ||
+                       consumer.spec.start_sequence != spec.start_sequence;
+  if (!is_new && changes) {
+    return failure(
+        ErrorCode::kFailedPrecondition,
+        "consumer " + spec.durable + " exists with another filter or start: delete it first");
+  }
+  if (is_new) {
+    consumer.next = std::max(stream->first, std::min(spec.start_sequence, stream->last() + 1));
   }
   consumer.spec = spec;
   return describe(*stream, consumer);
@@ -183,9 +188,8 @@ Result<PublishAck> MemoryBroker::store(Stream& stream, const Publication& public
   return PublishAck{.sequence = sequence};
 }
 
-void MemoryBroker::deliver(
-    std::string_view stream, std::string_view durable, std::size_t limit,
-    const std::function<void(const StoredMessage&, std::uint64_t deliveries)>& visit) {
+void MemoryBroker::deliver(std::string_view stream, std::string_view durable, std::size_t limit,
+                           const std::function<void(const Delivery&)>& visit) {
   Stream* found = find_stream(stream);
   Consumer* consumer = find_consumer(stream, durable);
   if (consumer == nullptr) return;
@@ -194,7 +198,14 @@ void MemoryBroker::deliver(
     if (!sequence) return;
     Outstanding& outstanding = consumer->outstanding[*sequence];
     outstanding.due = clock_.monotonic() + consumer->spec.ack_wait;
-    visit(found->messages[*sequence - found->first], ++outstanding.deliveries);
+    const Delivery delivery{.message = found->messages[*sequence - found->first],
+                            .deliveries = ++outstanding.deliveries,
+                            .consumer_sequence = ++consumer->deliveries};
+    if (deliveries_to_lose_ == 0) {
+      visit(delivery);
+    } else {
+      --deliveries_to_lose_;
+    }
   }
 }
 

@@ -37,6 +37,10 @@ class MemoryBroker {
   void roll_back(std::string_view stream, std::uint64_t last);
   // While true, publications are stored but their acks get lost (UnknownOutcome).
   void lose_acks(bool lose) { lose_acks_ = lose; }
+  // While true, acks that arrive together arrive in the wrong order.
+  void reverse_acks(bool reverse) { reverse_acks_ = reverse; }
+  // The next so many deliveries get lost on the way.
+  void lose_deliveries(std::size_t count) { deliveries_to_lose_ = count; }
   // While true, consumers are neither made nor described (Unavailable), but those there are
   // deliver.
   void refuse_consumers(bool refuse) { refuse_consumers_ = refuse; }
@@ -44,6 +48,7 @@ class MemoryBroker {
   // --- What the clients ask of it. ---
 
   bool up() const { return up_; }
+  bool reverses_acks() const { return reverse_acks_; }
   std::uint64_t starts() const { return starts_; }
 
   Status ensure_stream(const StreamSpec& spec);
@@ -60,9 +65,14 @@ class MemoryBroker {
   Result<ConsumerInfo> consumer_info(std::string_view stream, std::string_view durable) const;
 
   Result<PublishAck> publish(const Publication& publication);
+  struct Delivery {
+    const StoredMessage& message;
+    std::uint64_t deliveries;
+    std::uint64_t consumer_sequence;
+  };
   // Hands out what is due to the consumer now: redeliveries first. Nothing if it does not exist.
   void deliver(std::string_view stream, std::string_view durable, std::size_t limit,
-               const std::function<void(const StoredMessage&, std::uint64_t deliveries)>& visit);
+               const std::function<void(const Delivery&)>& visit);
   void acknowledge(std::string_view stream, std::string_view durable, std::uint64_t sequence);
   // Delivers again after `delay`.
   void postpone(std::string_view stream, std::string_view durable, std::uint64_t sequence,
@@ -77,7 +87,8 @@ class MemoryBroker {
   };
   struct Consumer {
     ConsumerSpec spec;
-    std::uint64_t next = 1;  // first sequence never delivered
+    std::uint64_t next = 1;        // first sequence never delivered
+    std::uint64_t deliveries = 0;  // so far
     std::map<std::uint64_t, Outstanding> outstanding;
   };
   struct Seen {
@@ -105,6 +116,8 @@ class MemoryBroker {
   const Clock& clock_;
   bool up_ = true;
   bool lose_acks_ = false;
+  bool reverse_acks_ = false;
+  std::size_t deliveries_to_lose_ = 0;
   bool refuse_consumers_ = false;
   std::uint64_t starts_ = 1;
   std::map<std::string, Stream, std::less<>> streams_;

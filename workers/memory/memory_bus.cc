@@ -20,6 +20,7 @@ class MemoryPublisher final : public Publisher {
   }
 
   void poll(std::vector<Completion>& out) override {
+    if (broker_.reverses_acks()) std::ranges::reverse(completed_);
     std::ranges::move(completed_, std::back_inserter(out));
     completed_.clear();
   }
@@ -42,15 +43,16 @@ class MemorySource final : public MessageSource {
 
   void poll(std::size_t limit, std::vector<Message>& out) override {
     if (!broker_.up()) return;
-    broker_.deliver(stream_, durable_, limit,
-                    [&](const StoredMessage& stored, std::uint64_t deliveries) {
-                      out.push_back({.subject = stored.subject,
-                                     .headers = wanted(stored.headers),
-                                     .payload = stored.payload,
-                                     .stream_sequence = stored.sequence,
-                                     .deliveries = deliveries,
-                                     .reply = {}});
-                    });
+    broker_.deliver(stream_, durable_, limit, [&](const MemoryBroker::Delivery& delivery) {
+      const StoredMessage& stored = delivery.message;
+      out.push_back({.subject = stored.subject,
+                     .headers = wanted(stored.headers),
+                     .payload = stored.payload,
+                     .stream_sequence = stored.sequence,
+                     .deliveries = delivery.deliveries,
+                     .consumer_sequence = delivery.consumer_sequence,
+                     .reply = {}});
+    });
   }
 
   // Nothing is received before it is polled.

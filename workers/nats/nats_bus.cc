@@ -280,6 +280,10 @@ Result<ConsumerInfo> NatsBus::ensure_consumer(const ConsumerSpec& spec) {
   jsConsumerConfig_Init(&config);
   config.Durable = spec.durable.c_str();
   config.DeliverPolicy = js_DeliverAll;
+  if (spec.start_sequence > 1) {
+    config.DeliverPolicy = js_DeliverByStartSequence;
+    config.OptStartSeq = spec.start_sequence;
+  }
   config.AckPolicy = js_AckExplicit;
   config.ReplayPolicy = js_ReplayInstant;
   config.FilterSubject = spec.filter_subject.c_str();

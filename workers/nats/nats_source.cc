@@ -36,8 +36,9 @@ std::optional<Delivery> parse_delivery(std::string_view reply) {
   const std::size_t at = count == 9 ? 4 : 6;
   const auto deliveries = parse_number(words[at]);
   const auto sequence = parse_number(words[at + 1]);
-  if (!deliveries || !sequence) return std::nullopt;
-  return Delivery{*deliveries, *sequence};
+  const auto consumer_sequence = parse_number(words[at + 2]);
+  if (!deliveries || !sequence || !consumer_sequence) return std::nullopt;
+  return Delivery{*deliveries, *sequence, *consumer_sequence};
 }
 
 Result<std::unique_ptr<MessageSource>> NatsSource::open(natsConnection* connection,
@@ -91,6 +92,7 @@ Message NatsSource::convert(natsMsg* message) const {
                       static_cast<std::size_t>(natsMsg_GetDataLength(message))},
           .stream_sequence = delivery->stream_sequence,
           .deliveries = delivery->deliveries,
+          .consumer_sequence = delivery->consumer_sequence,
           .reply = reply};
 }
 

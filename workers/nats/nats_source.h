@@ -55,6 +55,7 @@ class NatsSource final : public MessageSource {
 struct Delivery {
   std::uint64_t deliveries = 0;
   std::uint64_t stream_sequence = 0;
+  std::uint64_t consumer_sequence = 0;
 };
 std::optional<Delivery> parse_delivery(std::string_view reply);
 

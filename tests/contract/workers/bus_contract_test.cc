@@ -392,6 +392,62 @@ TEST_P(BusContract, AConsumerMadeAgainDeliversEverythingOnceMore) {
   EXPECT_EQ(receive(*source, 1).at(0).payload, "first");
 }
 
+TEST_P(BusContract, AConsumerBeginsWhereItsSpecSays) {
+  publish_three_the_second_elsewhere();
+  publish_and_wait("", "fourth");
+  auto source = open_source(*bus_);
+  consumer_.start_sequence = 2;
+  const auto made = bus_->ensure_consumer(consumer_);
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_LT(made->ack_floor_stream_sequence, 3U);
+  const auto messages = receive(*source, 2);
+  EXPECT_THAT(payloads(messages), ElementsAre("third", "fourth"));
+  EXPECT_EQ(bus_->consumer_info("LETTERS", "reader")->pending, 0U);
+}
+
+TEST_P(BusContract, AConsumerThatBeginsBehindItsStreamDeliversWhatComesNext) {
+  publish_and_wait("", "first");
+  auto source = open_source(*bus_);
+  consumer_.start_sequence = 7;
+  ASSERT_TRUE(bus_->ensure_consumer(consumer_));
+  publish_and_wait("", "second");
+  EXPECT_EQ(receive(*source, 1).at(0).payload, "second");
+}
+
+TEST_P(BusContract, AConsumerOfAnEmptyStreamDeliversTheFirstMessageWhereverItBegins) {
+  auto source = open_source(*bus_);
+  consumer_.start_sequence = 7;
+  ASSERT_TRUE(bus_->ensure_consumer(consumer_));
+  publish_and_wait("", "first");
+  EXPECT_EQ(receive(*source, 1).at(0).payload, "first");
+}
+
+TEST_P(BusContract, WhereAConsumerBeganCannotBeChanged) {
+  ASSERT_TRUE(bus_->ensure_consumer(consumer_));
+  consumer_.start_sequence = 2;
+  EXPECT_EQ(bus_->ensure_consumer(consumer_).error().code, ErrorCode::kFailedPrecondition);
+  ASSERT_TRUE(bus_->delete_consumer("LETTERS", "reader"));
+  EXPECT_TRUE(bus_->ensure_consumer(consumer_));
+}
+
+TEST_P(BusContract, DeliveriesAreNumberedRepetitionsIncluded) {
+  publish_three_the_second_elsewhere();
+  auto source = open_source(*bus_);
+  ASSERT_TRUE(bus_->ensure_consumer(consumer_));
+  const auto numbers = [](const std::vector<Message>& messages) {
+    std::vector<std::uint64_t> all;
+    for (const Message& message : messages) all.push_back(message.consumer_sequence);
+    return all;
+  };
+  EXPECT_THAT(numbers(receive(*source, 2)), ElementsAre(1, 2));
+  EXPECT_THAT(numbers(receive(*source, 2)), ElementsAre(3, 4)) << "after ack_wait";
+
+  ASSERT_TRUE(bus_->delete_consumer("LETTERS", "reader"));
+  source->discard();
+  ASSERT_TRUE(bus_->ensure_consumer(consumer_));
+  EXPECT_THAT(numbers(receive(*source, 2)), ElementsAre(1, 2));
+}
+
 TEST_P(BusContract, EnsuringAgainChangesNothing) {
   publish_and_wait("", "first");
   ASSERT_TRUE(bus_->ensure_stream(stream_));
