@@ -126,8 +126,11 @@ bool Relay::settle() {
     --in_flight_;
     const bool stored = completion.outcome && completion.outcome->sequence == completion.ticket;
     if (!stored) look_again();
-    const bool advances = stored && completion.ticket == acknowledged_.value() + 1;
-    if (advances && reconciled_) acknowledged_.set(completion.ticket);
+    if (stored && reconciled_) {
+      // At its own position, and so behind all before it: the bus refuses it anywhere else. Their
+      // acknowledgements may still be under way, or lost.
+      acknowledged_.set(std::max(acknowledged_.value(), completion.ticket));
+    }
   }
   return !completions_.empty();
 }

@@ -84,6 +84,16 @@ TEST_F(RelayTest, NothingIsRepublishedWhenAcksAreLost) {
   EXPECT_EQ(relay->stats().rebuilds, 0U);
 }
 
+TEST_F(RelayTest, AcksInTheWrongOrderCountAllTheSame) {
+  for (int i = 0; i < 20; ++i) world_.request(kPeru);
+  broker_.reverse_acks(true);
+  auto relay = relay_of(world_);
+  run(world_, *relay);
+  EXPECT_EQ(relay->stats().published, 20U);
+  EXPECT_EQ(relay->stats().lag_events, 0U);
+  EXPECT_EQ(relay->stats().lag, milliseconds{0});
+}
+
 TEST_F(RelayTest, ABusThatIsDownIsWaitedFor) {
   broker_.set_up(false);
   world_.request(kPeru);
