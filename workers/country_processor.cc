@@ -20,15 +20,16 @@ std::string key_of(const Message& message) {
   return std::string(id.substr(0, id.find('/')));
 }
 
-// Confirmations that are already in the log tell a country nothing.
-bool concerns_store(const Message& message) {
-  return !message.subject.ends_with(".appointment.confirmed");
+bool is_dead_letter(const Message& message) {
+  return message.subject.ends_with(".deadletter.recorded");
 }
 
-void note_processed(const Message& event, CountryChanges& changes) {
-  if (event.stream_sequence <= changes.processed) return;
-  changes.processed = event.stream_sequence;
-  changes.hash = find_header(event.headers, kHashHeader).value_or("");
+// Confirmations that are already in the log tell a country's store nothing, nor do events that are
+// of no appointment.
+bool concerns_store(const Message& message) {
+  return !message.subject.ends_with(".appointment.confirmed") &&
+         (message.subject.find(".appointment.") != std::string::npos ||
+          message.subject.starts_with("citas.redeliver."));
 }
 
 std::optional<AppointmentId> appointment_of(const Message& message) {
@@ -76,48 +77,81 @@ CountryProcessor::CountryProcessor(CountryCode country, Bus& bus, CountryStore& 
                      with_ack_wait(processor_consumer(country), options.ack_wait), counters_),
       redelivered_keeper_(bus, *redelivered_, clock,
                           with_ack_wait(redeliver_consumer(country), options.ack_wait), counters_),
-      outbox_(std::move(publisher), counters_) {}
+      outbox_(std::move(publisher), counters_,
+              [this](const OutboxItem& item) { on_published(item); }) {}
 
 Result<bool> CountryProcessor::step() {
   const bool settled = outbox_.settle();
   if (auto kept = keep_consumers(); !kept) return failure(std::move(kept.error()));
-  // A store that is behind its consumer must not move on before that was noticed.
   if (!events_keeper_.in_place()) return settled;
   if (auto received = receive(); !received) return failure(std::move(received.error()));
-  const bool worked = !group_.empty() || !suspects_.empty();
+  bool worked = !group_.empty();
   if (!group_.empty()) {
     auto done = process(std::exchange(group_, {}), /*alone=*/false);
     if (!done) return failure(std::move(done.error()));
   }
-  if (!suspects_.empty() && outbox_.free() > 0) {
-    std::vector<Item> one;
-    one.push_back(std::move(suspects_.front()));
-    suspects_.pop_front();
-    auto done = process(std::move(one), /*alone=*/true);
-    if (!done) return failure(std::move(done.error()));
+  const auto tried = process_one_suspect();
+  if (!tried) return failure(tried.error());
+  worked |= *tried;
+  if (!worked) {
+    if (auto saved = save_mark(); !saved) return failure(std::move(saved.error()));
   }
   return settled || worked;
 }
 
+Result<bool> CountryProcessor::process_one_suspect() {
+  if (suspects_.empty() || outbox_.free() == 0) return false;
+  if (!may_try(suspects_.begin()->first)) return false;
+  std::vector<Item> one;
+  one.push_back(std::move(suspects_.extract(suspects_.begin()).mapped()));
+  auto done = process(std::move(one), /*alone=*/true);
+  if (!done) return failure(std::move(done.error()));
+  return true;
+}
+
+bool CountryProcessor::may_try(std::uint32_t tries) {
+  if (tries == 0) return true;
+  if (!published_before_) published_before_ = outbox_.published();
+  if (!outbox_.is_completed(*published_before_)) return false;
+  published_before_.reset();
+  return true;
+}
+
+Status CountryProcessor::save_mark() {
+  const SettledEvents::Mark& mark = settled_.mark();
+  if (mark.sequence <= store_.mark().processed) return {};
+  return store_.commit({.processed = mark.sequence, .hash = mark.hash});
+}
+
 Status CountryProcessor::keep_consumers() {
   if (redelivered_keeper_.due()) redelivered_keeper_.keep(std::nullopt);
+  if (settled_.has_gap()) events_keeper_.distrust();
   if (!events_keeper_.due()) return {};
-  events_keeper_.keep(store_.mark().processed);
+  if (events_keeper_.keep(store_.mark().processed)) begin_behind_mark();
   return check_mark();
+}
+
+void CountryProcessor::begin_behind_mark() {
+  const CountryMark mark = store_.mark();
+  settled_.restart({mark.processed, mark.hash}, events_keeper_.first());
+  std::erase_if(suspects_,
+                [&](const auto& suspect) { return suspect.second.source == events_.get(); });
+  published_before_.reset();
 }
 
 Status CountryProcessor::check_mark() {
   const CountryMark mark = store_.mark();
   mark_fits_ = mark.hash.empty();
   if (mark_fits_) return {};
-  const auto seen = bus_.message_at(kEventsStream, mark.processed);
+  const auto there = bus_.message_at(kEventsStream, mark.processed);
+  // A stream that is still being filled: of which log?
+  const auto seen = there ? there : bus_.last_message(kEventsStream);
   if (!seen) return {};
   const auto origin = origin_of(seen->headers);
   if (!origin) return {};  // not the relay's: it will replace the stream
-  if (find_header(seen->headers, kHashHeader) != mark.hash) {
-    return start_over(*origin);
-  }
-  mark_fits_ = true;
+  const bool went_another_way = there && find_header(seen->headers, kHashHeader) != mark.hash;
+  if (*origin != mark.log_source || went_another_way) return start_over(*origin);
+  mark_fits_ = there.has_value();
   return {};
 }
 
@@ -125,9 +159,14 @@ Status CountryProcessor::start_over(const std::string& log_source) {
   const bool is_new = store_.mark().log_source.empty();
   group_.clear();
   suspects_.clear();
+  // What is under way is not in the store that comes now.
+  outbox_.forget();
   if (auto emptied = store_.reset(log_source); !emptied) return emptied;
-  // A new store has missed nothing yet; one of another log must see everything of this one.
-  if (!is_new) static_cast<void>(events_keeper_.start_over());
+  // A new store has asked for everything already.
+  if (is_new) return {};
+  mark_fits_ = true;
+  events_keeper_.distrust();
+  begin_behind_mark();
   return {};
 }
 
@@ -143,6 +182,7 @@ Status CountryProcessor::receive_from(MessageSource& source, std::size_t limit) 
   for (Message& message : received_) {
     counters_.deliveries.add();
     counters_.redeliveries.add(message.deliveries > 1 ? 1 : 0);
+    if (!is_next(source, message)) continue;
     const auto admitted = admit(source, message);
     if (!admitted) return failure(admitted.error());
     // The store was emptied, and all of this comes again.
@@ -151,6 +191,13 @@ Status CountryProcessor::receive_from(MessageSource& source, std::size_t limit) 
     if (auto taken = take(source, std::move(message)); !taken) return taken;
   }
   return {};
+}
+
+bool CountryProcessor::is_next(const MessageSource& source, const Message& message) {
+  if (&source != events_.get()) return true;
+  const auto hash = find_header(message.headers, kHashHeader).value_or("");
+  return settled_.receive(
+      {message.consumer_sequence, message.stream_sequence, key_of(message), hash});
 }
 
 Result<bool> CountryProcessor::admit(MessageSource& source, const Message& message) {
@@ -174,7 +221,8 @@ Status CountryProcessor::take(MessageSource& source, Message message) {
   if (!tries) return failure(tries.error());
   item.tries = tries->value_or(0);
   if (*tries) {
-    suspects_.push_back(std::move(item));
+    const std::uint32_t count = item.tries;
+    suspects_.emplace(count, std::move(item));
   } else {
     group_.push_back(std::move(item));
   }
@@ -192,6 +240,7 @@ Status CountryProcessor::doubt_log(MessageSource& source, const Message& message
   if (current == known) {
     // Left over from another log, or another future of this one, whose streams are gone.
     static_cast<void>(source.term(message));
+    settle(source, message);
     return {};
   }
   return start_over(current);
@@ -207,8 +256,9 @@ Status CountryProcessor::process(std::vector<Item> items, bool alone) {
     auto trial = try_one(item, round);
     if (!trial) return failure(std::move(trial.error()));
     trials.push_back(std::move(*trial));
-    if (item.source == events_.get()) note_processed(item.message, round.changes);
   }
+  round.changes.processed = settled_.mark().sequence;
+  round.changes.hash = settled_.mark().hash;
   if (auto committed = store_.commit(round.changes); !committed) return committed;
   for (std::size_t i = 0; i < items.size(); ++i) conclude(std::move(items[i]), trials[i]);
   return {};
@@ -225,6 +275,7 @@ Status CountryProcessor::note_tries(const std::vector<Item>& items, bool alone) 
 }
 
 Result<CountryProcessor::Trial> CountryProcessor::try_one(Item& item, Round& round) {
+  if (is_dead_letter(item.message)) note_recorded(item.message);
   if (!concerns_store(item.message)) return Trial{};
   if (item.tries >= options_.max_tries) {
     return Trial{.verdict = Verdict::kGiveUp, .reason = reasons::kProcessingFailed};
@@ -287,7 +338,7 @@ void CountryProcessor::conclude(Item item, const Trial& trial) {
       counters_.completed.add();
       // If this gets lost, the message comes again and leads to the same.
       static_cast<void>(item.source->ack(item.message));
-      return;
+      return settle(*item.source, item.message);
     case Verdict::kConfirm:
       return confirm(std::move(item), trial);
     case Verdict::kRetry:
@@ -297,6 +348,21 @@ void CountryProcessor::conclude(Item item, const Trial& trial) {
     case Verdict::kGiveUp:
       return give_up(std::move(item), trial.reason);
   }
+}
+
+void CountryProcessor::settle(const MessageSource& source, const Message& message) {
+  if (&source == events_.get()) settled_.settle(message.stream_sequence);
+}
+
+void CountryProcessor::on_published(const OutboxItem& item) {
+  if (item.settlement == Settlement::kAcknowledge) return settle(*item.source, item.message);
+  if (item.source == events_.get()) settled_.give_up(item.message.stream_sequence);
+}
+
+void CountryProcessor::note_recorded(const Message& message) {
+  const auto event = codec_.decode(message.payload);
+  const auto* letter = event ? std::get_if<DeadLetterRecorded>(&event->data) : nullptr;
+  if (letter != nullptr && letter->consumer == name_) settled_.note_recorded(letter->message_id);
 }
 
 void CountryProcessor::confirm(Item item, const Trial& trial) {

@@ -5,26 +5,34 @@
 // acknowledge only when that publication is acknowledged. Messages are taken in groups; a group is
 // one synced write.
 //
+// The store is the cursor. Its mark is a low-watermark: everything up to it is settled
+// (settled_events.h), and it is written with the store's changes, never ahead of them. Whenever
+// this process starts, or bus and store may be at odds, the consumer is deleted and made again from
+// behind the mark (consumer_keeper.h), whatever it had acknowledged: an older copy of the store, or
+// of the bus, asks for what it misses, and what a crashed predecessor was working on comes at once.
+// All of it may come twice; the store makes that harmless.
+//
 // Poison. Before a group is tried, the store notes that it is; a message found noted was part of a
 // group that was never finished, or has failed before, and is from then on tried alone, each time
 // counted durably before the try, so that a message that crashes the process is charged and its
-// neighbours are not. After max_tries a dead letter is published, and the message terminated only
-// when that is acknowledged. Messages that cannot be read, or are of another country, are dead
-// letters at once.
+// neighbours are not. Those with the fewest tries go first, and one that has failed before waits
+// until what was published before it is on the bus, so that a message that crashes the process
+// delays its neighbours by two crashes at most. After max_tries a dead letter is published,
+// and the message terminated only when that is acknowledged. Messages that cannot be read, or are
+// of another country, are dead letters at once.
 //
-// Healing. The store holds which log it belongs to, how far it has come, and the hash there. If the
-// stream is of another log, of another epoch of it (a backup was restored), or of one that went
-// another way (an older copy of it was put back), the store is emptied and filled again; if it is
-// behind its consumer, everything is delivered again (consumer_keeper.h). A stream that ends before
-// the store's mark is taken for one that is still being filled: which way it went shows when it
-// gets there.
+// Healing. The store holds which log it belongs to, its mark, and the hash there. If the stream is
+// of another log, of another epoch of it (a backup was restored), or of one that went another way
+// (an older copy of it was put back), the store is emptied and filled again. A stream that ends
+// before the store's mark is taken for one that is still being filled: which way it went shows when
+// it gets there.
 //
 // One processor per store, and one store per country and bus. One thread; counters() from any.
 #pragma once
 
-#include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,13 +42,14 @@
 #include "workers/country_store.h"
 #include "workers/outbox.h"
 #include "workers/piece.h"
+#include "workers/settled_events.h"
 
 namespace citas::workers {
 
 struct ProcessorOptions {
   std::size_t max_batch = 256;  // messages committed together
   std::uint32_t max_tries = 5;
-  // After a crash, what it was working on comes again when this has passed.
+  // What is not acknowledged for so long, though nothing crashed, is delivered again.
   std::chrono::milliseconds ack_wait{std::chrono::seconds{10}};
   // Before the second try; doubles with each further one.
   std::chrono::milliseconds first_backoff{200};
@@ -91,9 +100,13 @@ class CountryProcessor final : public Piece {
                    std::unique_ptr<Publisher> publisher);
 
   Status keep_consumers();
+  // Everything behind the store's mark comes again.
+  void begin_behind_mark();
   // Fills group_ and suspects_ with what has come in.
   Status receive();
   Status receive_from(MessageSource& source, std::size_t limit);
+  // False: from the events' consumer, and not its next delivery.
+  bool is_next(const MessageSource& source, const Message& message);
   // Makes store and stream agree on the log; the message that raised the doubt is not processed.
   Status doubt_log(MessageSource& source, const Message& message);
   // Compares what the stream holds at the store's mark, where it has come so far.
@@ -105,6 +118,11 @@ class CountryProcessor final : public Piece {
   // Empties the store; everything is delivered again.
   Status start_over(const std::string& log_source);
   Status process(std::vector<Item> items, bool alone);
+  // False: there was none that may be tried now.
+  Result<bool> process_one_suspect();
+  bool may_try(std::uint32_t tries);
+  // Writes down what was settled since the last commit.
+  Status save_mark();
   Status note_tries(const std::vector<Item>& items, bool alone);
   // Error: the store cannot be read.
   Result<Trial> try_one(Item& item, Round& round);
@@ -112,6 +130,9 @@ class CountryProcessor final : public Piece {
   Result<std::optional<CountryEntry>> entry_of(AppointmentId appointment, const Round& round) const;
   void count_try(Item& item, Trial& trial, Round& round) const;
   void conclude(Item item, const Trial& trial);
+  void settle(const MessageSource& source, const Message& message);
+  void on_published(const OutboxItem& item);
+  void note_recorded(const Message& message);
   void confirm(Item item, const Trial& trial);
   void give_up(Item item, std::string_view reason);
   std::chrono::milliseconds backoff(std::uint32_t tries) const;
@@ -129,10 +150,14 @@ class CountryProcessor final : public Piece {
   ConsumerKeeper events_keeper_;
   ConsumerKeeper redelivered_keeper_;
   Outbox outbox_;
+  SettledEvents settled_;
   bool mark_fits_ = false;  // when the stream was last looked at
   std::vector<Message> received_;
   std::vector<Item> group_;
-  std::deque<Item> suspects_;  // to be tried alone; bounded by max_ack_pending of the consumers
+  // To be tried alone, by their tries; bounded by max_ack_pending of the consumers.
+  std::multimap<std::uint32_t, Item> suspects_;
+  // The publications that are waited for before one that has failed is tried again.
+  std::optional<std::uint64_t> published_before_;
 };
 
 }  // namespace citas::workers

@@ -19,9 +19,11 @@ namespace citas::workers {
 
 // How far the store has come, and in which log. Empty and 0 in a new store.
 struct CountryMark {
-  std::string log_source;       // where the events in it are from: origin_of(), event_message.h
-  std::uint64_t processed = 0;  // highest sequence of CITAS_EVENTS seen
-  std::string hash;             // Citas-Hash of the message there; empty when it had none
+  std::string log_source;  // where the events in it are from: origin_of(), event_message.h
+  // A sequence of CITAS_EVENTS: what followed from each of the country's events up to it is in this
+  // store, and on the bus. Never ahead of that.
+  std::uint64_t processed = 0;
+  std::string hash;  // Citas-Hash of the message there; empty when it had none
   friend bool operator==(const CountryMark&, const CountryMark&) = default;
 };
 
@@ -60,7 +62,8 @@ class CountryStore {
   // Remembers what is about to be tried. Survives a crash of the process (which is what a poisonous
   // message causes), not necessarily power loss.
   virtual Status note_tries(std::span<const Tries> tries) = 0;
-  // All or nothing, and it survives power loss.
+  // All or nothing, in the order of the calls. Entries and failures survive power loss; without
+  // them, changes may be undone by it: the mark falls back, and events are processed once more.
   virtual Status commit(const CountryChanges& changes) = 0;
   // Forgets everything and belongs to that log from now on. Durable.
   virtual Status reset(std::string_view log_source) = 0;

@@ -42,7 +42,9 @@ DeadLetterRecorder::DeadLetterRecorder(Bus& bus, commands::Sequencer& sequencer,
       submissions_(sequencer, wakeup, kMaxInFlight) {}
 
 Result<bool> DeadLetterRecorder::step() {
-  if (keeper_.due()) keeper_.keep(std::nullopt);
+  // What the bus may have lost is not made again for a letter that it still holds: all of them are
+  // looked at again, and those on record change nothing.
+  if (keeper_.due()) keeper_.keep(0);
   const bool answered = settle_answers();
   const bool received = receive();
   return answered || received;

@@ -17,7 +17,7 @@ void Outbox::publish(OutboxItem item, const Publication& publication) {
   }
   // A publication is much smaller to remember without the payload that led to it.
   item.message.payload.clear();
-  waiting_.emplace(next_ticket_++, std::move(item));
+  waiting_.emplace_hint(waiting_.end(), next_ticket_++, std::move(item));
 }
 
 bool Outbox::settle() {
@@ -25,6 +25,7 @@ bool Outbox::settle() {
   publisher_->poll(completions_);
   for (const Completion& completion : completions_) {
     const auto found = waiting_.find(completion.ticket);
+    if (found == waiting_.end()) continue;
     const OutboxItem& item = found->second;
     if (!completion.outcome) {
       put_back(item);
@@ -34,6 +35,7 @@ bool Outbox::settle() {
       static_cast<void>(terminate ? item.source->term(item.message)
                                   : item.source->ack(item.message));
       (terminate ? counters_.dead_letters : counters_.completed).add();
+      on_settled_(item);
     }
     waiting_.erase(found);
   }

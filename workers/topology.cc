@@ -95,7 +95,7 @@ std::optional<CountryCode> country_of_subject(std::string_view subject) {
 
 ConsumerSpec processor_consumer(CountryCode country) {
   return consumer(kEventsStream, with_country("processor-", country),
-                  with_country("citas.events.", country) + ".appointment.*");
+                  with_country("citas.events.", country) + ".>");
 }
 
 ConsumerSpec redeliver_consumer(CountryCode country) {

@@ -16,7 +16,8 @@ namespace {
 constexpr char kFormatKey[] = "f";
 constexpr char kMarkKey[] = "m";
 constexpr char kHashKey[] = "h";  // of the mark
-constexpr char kFormat[] = "\x01";
+constexpr char kFormat[] = "\x02";
+constexpr char kFormatOfHighestSeen[] = "\x01";
 constexpr std::size_t kWriteBufferBytes = std::size_t{16} << 20;
 constexpr std::size_t kWalBytes = std::size_t{4} << 20;
 constexpr std::size_t kManifestBytes = std::size_t{64} << 10;
@@ -121,16 +122,13 @@ class Store final : public RocksDbCountryStore {
     }
     CountryMark mark = raised(mark_, changes);
     put_mark(batch, mark);
-    auto written = write(batch, /*sync=*/true);
+    auto written = write(batch, !changes.entries.empty() || !changes.failed.empty());
     if (written) mark_ = std::move(mark);
     return written;
   }
 
   Status reset(std::string_view log_source) override {
-    db_.reset();
-    const auto destroyed = rocksdb::DestroyDB(folder_.string(), db_options());
-    if (!destroyed.ok()) return failure(store_error(folder_, destroyed));
-    if (auto opened = open(); !opened) return opened;
+    if (auto emptied = empty(); !emptied) return emptied;
     mark_ = {.log_source = std::string(log_source)};
     rocksdb::WriteBatch batch;
     put_mark(batch, mark_);
@@ -138,6 +136,13 @@ class Store final : public RocksDbCountryStore {
   }
 
  private:
+  Status empty() {
+    db_.reset();
+    const auto destroyed = rocksdb::DestroyDB(folder_.string(), db_options());
+    if (!destroyed.ok()) return failure(store_error(folder_, destroyed));
+    return open();
+  }
+
   Status check_format() {
     auto format = get(kFormatKey);
     if (!format) return failure(std::move(format.error()));
@@ -146,6 +151,7 @@ class Store final : public RocksDbCountryStore {
       batch.Put(kFormatKey, kFormat);
       return write(batch, /*sync=*/true);
     }
+    if (**format == kFormatOfHighestSeen) return empty();
     if (**format != kFormat) {
       return failure(ErrorCode::kFailedPrecondition,
                      "country store " + folder_.string() +

@@ -1,13 +1,17 @@
 // A CountryStore in RocksDB: the folder countries/<ISO>/.
 //
 //   key                          value
-//   'f'                          format version, one byte: 1
+//   'f'                          format version, one byte: 2
 //   'm'                          processed, 8 bytes big-endian ‖ log source
+//   'h'                          hash at the mark
 //   'a' ‖ appointment id (16)    the entry, as JSON (country_store.h)
 //   't' ‖ event id               tries, 4 bytes big-endian
 //
-// commit() and reset() sync the WAL; note_tries() does not. A tail that RocksDB's recovery drops is
-// noticed by its mark: the store is then behind its consumer, and filled again.
+// commit() of entries or failures and reset() sync the WAL; the rest does not. A tail that
+// RocksDB's recovery drops takes its marks along, and is processed once more.
+//
+// Version 1 had the same layout, but its mark was the highest sequence seen, and events below it
+// could be missing. A store of version 1 is emptied when it is opened, and so filled again.
 #pragma once
 
 #include <filesystem>

@@ -1,6 +1,8 @@
 // What every country store promises (workers/country_store.h), run on each adapter.
 #include <gtest/gtest.h>
 
+#include <rocksdb/db.h>
+
 #include <fstream>
 
 #include "tests/support/temp_folder.h"
@@ -135,6 +137,37 @@ TEST(RocksDbCountryStore, IsHeldByOneProcess) {
   const auto second = RocksDbCountryStore::open(folder.path());
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::kFailedPrecondition);
+}
+
+void set_format(const std::filesystem::path& folder, const std::string& format) {
+  rocksdb::DB* db = nullptr;
+  ASSERT_TRUE(rocksdb::DB::Open({}, folder.string(), &db).ok());
+  const std::unique_ptr<rocksdb::DB> owned(db);
+  ASSERT_TRUE(owned->Put({}, "f", format).ok());
+}
+
+// Its mark says less: events below it may be missing.
+TEST(RocksDbCountryStore, AStoreOfTheFirstFormatIsEmptied) {
+  const TempFolder folder;
+  {
+    const auto store = std::move(*RocksDbCountryStore::open(folder.path()));
+    ASSERT_TRUE(store->reset("citas/log/main"));
+    ASSERT_TRUE(store->commit({.entries = {{kAppointment, kEntry}}, .processed = 5}));
+  }
+  set_format(folder.path(), "\x01");
+  for (int i = 0; i < 2; ++i) {
+    const auto store = RocksDbCountryStore::open(folder.path());
+    ASSERT_TRUE(store) << store.error().message;
+    EXPECT_EQ((*store)->find(kAppointment).value(), std::nullopt);
+    EXPECT_EQ((*store)->mark(), CountryMark{});
+  }
+}
+
+TEST(RocksDbCountryStore, AStoreOfAnUnknownFormatIsRefused) {
+  const TempFolder folder;
+  ASSERT_TRUE(RocksDbCountryStore::open(folder.path()));
+  set_format(folder.path(), "\x09");
+  EXPECT_EQ(RocksDbCountryStore::open(folder.path()).error().code, ErrorCode::kFailedPrecondition);
 }
 
 TEST(RocksDbCountryStore, DamageIsReported) {

@@ -37,9 +37,8 @@ class PoisonedRules final : public CountryRules {
   options.url = url;
   const auto bus = std::move(*NatsBus::open(options, wakeup));
   const auto store = std::move(*RocksDbCountryStore::open(folder));
-  const auto processor = std::move(
-      *CountryProcessor::open(*CountryCode::parse("PE"), *bus, *store, rules, codec, clock,
-                              {.max_tries = 3, .ack_wait = std::chrono::milliseconds{300}}));
+  const auto processor = std::move(*CountryProcessor::open(*CountryCode::parse("PE"), *bus, *store,
+                                                           rules, codec, clock, {.max_tries = 3}));
   while (true) {
     const auto stepped = processor->step();
     CHECK(stepped.has_value());

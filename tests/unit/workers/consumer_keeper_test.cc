@@ -15,7 +15,7 @@ class ConsumerKeeperTest : public testing::Test {
  protected:
   ConsumerKeeperTest() {
     EXPECT_TRUE(ensure_streams(bus_));
-    keeper_.keep(std::nullopt);
+    EXPECT_TRUE(keeper_.keep(std::nullopt));
   }
 
   void publish(std::string_view payload) {
@@ -49,7 +49,7 @@ class ConsumerKeeperTest : public testing::Test {
 TEST_F(ConsumerKeeperTest, AConsumerThatFitsIsLeftAlone) {
   publish("first");
   EXPECT_THAT(receive(), testing::ElementsAre("first"));
-  keeper_.keep(std::nullopt);
+  EXPECT_FALSE(keeper_.keep(std::nullopt));
   publish("second");
   EXPECT_THAT(receive(), testing::ElementsAre("second"));
   EXPECT_EQ(counters_.recreations.value(), 0U);
@@ -59,10 +59,70 @@ TEST_F(ConsumerKeeperTest, AConsumerThatIsAheadOfItsStreamStartsAgain) {
   for (const char* payload : {"first", "second", "third"}) publish(payload);
   EXPECT_EQ(receive().size(), 3U);
   broker_.roll_back(kConfirmationsStream, 1);
-  keeper_.keep(std::nullopt);
+  EXPECT_TRUE(keeper_.keep(std::nullopt));
   publish("another second");
   EXPECT_THAT(receive(), testing::ElementsAre("first", "another second"));
   EXPECT_EQ(counters_.recreations.value(), 1U);
+}
+
+TEST_F(ConsumerKeeperTest, ANewProcessGetsWhatWasNotAcknowledgedAtOnce) {
+  for (const char* payload : {"first", "second"}) publish(payload);
+  std::vector<Message> received;
+  source_->poll(2, received);
+  ASSERT_TRUE(source_->ack(received[0]));
+  ConsumerKeeper next{bus_, *source_, clock_, spec_, counters_};
+  EXPECT_TRUE(next.keep(std::nullopt));
+  EXPECT_THAT(receive(), testing::ElementsAre("second"));
+  EXPECT_EQ(counters_.recreations.value(), 0U) << "nothing was wrong";
+}
+
+TEST_F(ConsumerKeeperTest, ANewProcessDoesNotTrustAConsumerThatIsAheadOfItsStream) {
+  for (const char* payload : {"first", "second"}) publish(payload);
+  EXPECT_EQ(receive().size(), 2U);
+  broker_.roll_back(kConfirmationsStream, 1);
+  ConsumerKeeper next{bus_, *source_, clock_, spec_, counters_};
+  EXPECT_TRUE(next.keep(std::nullopt));
+  EXPECT_THAT(receive(), testing::ElementsAre("first"));
+}
+
+TEST_F(ConsumerKeeperTest, BehindAStoreEverythingThatIsNotSettledComesAgain) {
+  for (const char* payload : {"first", "second", "third"}) publish(payload);
+  EXPECT_EQ(receive().size(), 3U);
+  ConsumerKeeper next{bus_, *source_, clock_, spec_, counters_};
+  EXPECT_TRUE(next.keep(1));
+  EXPECT_EQ(next.first(), 2U);
+  EXPECT_THAT(receive(), testing::ElementsAre("second", "third"));
+  EXPECT_FALSE(next.keep(1));
+  EXPECT_THAT(receive(), testing::IsEmpty());
+  next.distrust();
+  EXPECT_FALSE(next.in_place());
+  EXPECT_TRUE(next.keep(3));
+  EXPECT_EQ(next.first(), std::nullopt);
+  EXPECT_THAT(receive(), testing::IsEmpty());
+}
+
+TEST_F(ConsumerKeeperTest, BehindAStoreNoReconnectIsTrusted) {
+  publish("first");
+  EXPECT_THAT(receive(), testing::ElementsAre("first"));
+  broker_.set_up(false);
+  EXPECT_FALSE(keeper_.due());
+  broker_.set_up(true);
+  EXPECT_TRUE(keeper_.due());
+  EXPECT_TRUE(keeper_.keep(0));
+  EXPECT_THAT(receive(), testing::ElementsAre("first"));
+}
+
+TEST_F(ConsumerKeeperTest, AConsumerThatWentWithItsStreamIsMadeAgain) {
+  publish("first");
+  EXPECT_EQ(receive().size(), 1U);
+  broker_.delete_stream(kConfirmationsStream);
+  EXPECT_FALSE(keeper_.keep(std::nullopt));
+  EXPECT_FALSE(keeper_.in_place());
+  EXPECT_NE(keeper_.trouble(), "");
+  ASSERT_TRUE(ensure_streams(bus_));
+  EXPECT_TRUE(keeper_.keep(std::nullopt));
+  publish("another first");
+  EXPECT_THAT(receive(), testing::ElementsAre("another first"));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "tests/unit/workers/log_world.h"
@@ -37,10 +38,10 @@ class TestRules final : public CountryRules {
   mutable std::map<std::int64_t, int> asked;
 };
 
-// A store on which the process dies: before a commit, or right after it.
+// A store on which the process dies: before a commit, or right after it, or after being emptied.
 class CrashingStore final : public CountryStore {
  public:
-  enum class Crash { kNever, kBeforeCommit, kAfterCommit };
+  enum class Crash { kNever, kBeforeCommit, kAfterCommit, kAfterReset };
   struct Died {};
 
   explicit CrashingStore(CountryStore& inner) : inner_(inner) {}
@@ -53,14 +54,22 @@ class CrashingStore final : public CountryStore {
   }
   Status note_tries(std::span<const Tries> tries) override { return inner_.note_tries(tries); }
   Status commit(const CountryChanges& changes) override {
-    if (crash == Crash::kBeforeCommit) throw Died{};
+    const bool spared = only && std::ranges::none_of(changes.entries, [&](const auto& entry) {
+                          return entry.appointment == *only;
+                        });
+    if (crash == Crash::kBeforeCommit && !spared) throw Died{};
     auto committed = inner_.commit(changes);
     if (crash == Crash::kAfterCommit) throw Died{};
     return committed;
   }
-  Status reset(std::string_view log_source) override { return inner_.reset(log_source); }
+  Status reset(std::string_view log_source) override {
+    auto emptied = inner_.reset(log_source);
+    if (crash == Crash::kAfterReset) throw Died{};
+    return emptied;
+  }
 
   Crash crash = Crash::kNever;
+  std::optional<AppointmentId> only;  // it dies before the commits of this appointment
 
  private:
   CountryStore& inner_;
@@ -83,10 +92,15 @@ class ProcessorTest : public testing::Test {
       world_.clock.advance(milliseconds{500});
     }
   }
+  // Everything that can be done without waiting.
+  void run_at_once() {
+    while (relay_->step().value() || processor_->step().value()) {
+    }
+  }
   // The process dies within a step, and a new one is started on the same store and bus.
   void crash(CrashingStore::Crash how) {
     store_.crash = how;
-    EXPECT_THROW(run(), CrashingStore::Died);
+    EXPECT_THROW(run_at_once(), CrashingStore::Died);
     store_.crash = CrashingStore::Crash::kNever;
     start();
   }
@@ -266,19 +280,22 @@ TEST_F(ProcessorTest, AGivenUpMessageIsNotTriedAgainWhenItComesAgain) {
 
 // A message that kills the process: its group is tried once, then each of it alone.
 TEST_F(ProcessorTest, APoisonousMessageNeverChargesItsNeighbours) {
-  for (int i = 0; i < 3; ++i) world_.request(kPeru);
+  store_.only = world_.request(kPeru);
+  for (int i = 0; i < 2; ++i) world_.request(kPeru);
   while (relay_->step().value()) {
   }
   const auto key = [&](std::size_t i) { return world_.events().at(i).id.value().to_string(); };
   crash(CrashingStore::Crash::kBeforeCommit);
   for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(store_.tries(key(i)).value(), 0U) << i;
 
-  // The first of them dies alone now, again and again.
+  // It dies alone now, again and again, the others only once more.
   for (std::uint32_t died = 1; died <= 3; ++died) {
     crash(CrashingStore::Crash::kBeforeCommit);
     EXPECT_EQ(store_.tries(key(0)).value(), died);
-    EXPECT_EQ(store_.tries(key(1)).value(), 0U);
-    EXPECT_EQ(store_.tries(key(2)).value(), 0U);
+    const auto of_others = died == 1 ? std::optional(0U) : std::nullopt;
+    EXPECT_EQ(store_.tries(key(1)).value(), of_others);
+    EXPECT_EQ(store_.tries(key(2)).value(), of_others);
+    EXPECT_EQ(confirmations().size(), died == 1 ? 0U : 2U);
   }
   run();
   ASSERT_EQ(dead_letters().size(), 1U);
@@ -320,7 +337,132 @@ TEST_F(ProcessorTest, AWipedStoreIsFilledAgain) {
   for (const AppointmentId appointment : all) {
     EXPECT_EQ(state(appointment), EntryState::kRegistered);
   }
+}
+
+// Its consumer has acknowledged nothing that is in a row: the first event fails for a while.
+TEST_F(ProcessorTest, AWipedStoreDoesNotTrustWhatItsConsumerHasAcknowledged) {
+  rules_.failing = {1};
+  world_.request(kPeru);
+  const auto cancelled = world_.request(kPeru);
+  world_.cancel(cancelled);
+  run(1);
+  ASSERT_EQ(state(cancelled), EntryState::kWithdrawn);
+  ASSERT_EQ(bus_.consumer_info(kEventsStream, "processor-PE")->ack_floor_stream_sequence, 0U);
+  inner_store_ = MemoryCountryStore{};
+  start();
+  run();
+  EXPECT_EQ(state(cancelled), EntryState::kWithdrawn);
+}
+
+TEST_F(ProcessorTest, TheMarkStaysBelowWhatIsNotSettled) {
+  rules_.failing = {2};
+  const auto first = world_.request(kPeru);
+  const auto failing = world_.request(kPeru);
+  world_.request(kPeru);
+  run(1);
+  EXPECT_EQ(store_.mark().processed, 1U);
+  const MemoryCountryStore old = inner_store_;
+  rules_.failing.clear();
+  world_.cancel(failing);
+  run();
+  EXPECT_EQ(store_.mark().processed, 4U);
+  ASSERT_TRUE(all_acknowledged());
+
+  inner_store_ = old;
+  start();
+  run();
+  EXPECT_EQ(state(first), EntryState::kRegistered);
+  EXPECT_EQ(state(failing), EntryState::kWithdrawn);
+  EXPECT_EQ(store_.mark().processed, 4U);
+}
+
+TEST_F(ProcessorTest, TheMarkStaysBelowWhatTheBusHasNotAcknowledged) {
+  world_.request(kPeru);
+  while (relay_->step().value()) {
+  }
+  broker_.lose_acks(true);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(processor_->step());
+  EXPECT_EQ(state(*appointment_of(world_.events()[0].data)), EntryState::kRegistered);
+  EXPECT_EQ(store_.mark().processed, 0U);
+  broker_.lose_acks(false);
+  run();
+  EXPECT_EQ(store_.mark().processed, 1U);
+}
+
+TEST_F(ProcessorTest, TheMarkStaysBelowADeadLetterThatTheLogDoesNotHave) {
+  rules_.failing = {1};
+  world_.request(kPeru);
+  world_.request(kPeru);
+  run();
+  ASSERT_EQ(dead_letters().size(), 1U);
+  EXPECT_EQ(store_.mark().processed, 0U);
+  // Nobody has read the letter when the bus loses it.
+  broker_.wipe();
+  run();
+  ASSERT_EQ(dead_letters().size(), 1U);
+  EXPECT_EQ(rules_.asked[1], 3) << "it is not tried again";
+  ASSERT_TRUE(world_.execute(commands::RecordDeadLetter{dead_letters()[0]}));
+  run();
+  EXPECT_EQ(store_.mark().processed, 3U);
+}
+
+// The store forgot, the log did not: no second letter will be recorded.
+TEST_F(ProcessorTest, ADeadLetterOnRecordIsEnoughForAnEmptyStore) {
+  rules_.failing = {1};
+  world_.request(kPeru);
+  run();
+  ASSERT_TRUE(world_.execute(commands::RecordDeadLetter{dead_letters().at(0)}));
+  inner_store_ = MemoryCountryStore{};
+  start();
+  run();
+  EXPECT_EQ(rules_.asked[1], 6);
+  EXPECT_EQ(store_.mark().processed, 2U);
+}
+
+TEST_F(ProcessorTest, ADeliveryThatGotLostIsAskedForAgain) {
+  const auto cancelled = world_.request(kPeru);
+  run();
+  world_.cancel(cancelled);
+  world_.request(kPeru);
+  while (relay_->step().value()) {
+  }
+  broker_.lose_deliveries(1);
+  ASSERT_TRUE(processor_->step());
+  EXPECT_EQ(store_.mark().processed, 1U);
+  run(2);
+  EXPECT_EQ(state(cancelled), EntryState::kWithdrawn) << "before ack_wait has passed";
+  EXPECT_EQ(store_.mark().processed, 3U);
   EXPECT_EQ(processor_->counters().recreations.value(), 1U);
+}
+
+// The very first delivery, behind which nothing begins.
+TEST_F(ProcessorTest, AFirstDeliveryThatGotLostIsAskedForAgain) {
+  run(1);
+  const auto mine = world_.request(kPeru);
+  world_.request(kPeru);
+  broker_.lose_deliveries(1);
+  run(3);
+  EXPECT_EQ(state(mine), EntryState::kRegistered);
+  EXPECT_EQ(store_.mark().processed, 2U);
+}
+
+TEST_F(ProcessorTest, WhatACrashInterruptedComesAtOnce) {
+  const auto mine = world_.request(kPeru);
+  crash(CrashingStore::Crash::kBeforeCommit);
+  run_at_once();
+  EXPECT_EQ(state(mine), EntryState::kRegistered);
+  EXPECT_EQ(confirmations().size(), 1U);
+}
+
+TEST_F(ProcessorTest, TheFewestTriesGoFirst) {
+  for (int i = 0; i < 3; ++i) world_.request(kPeru);
+  crash(CrashingStore::Crash::kBeforeCommit);
+  crash(CrashingStore::Crash::kBeforeCommit);  // the first of them, alone
+  while (confirmations().size() < 2) ASSERT_TRUE(processor_->step());
+  EXPECT_EQ(state(*appointment_of(world_.events()[1].data)), EntryState::kRegistered);
+  EXPECT_EQ(state(*appointment_of(world_.events()[2].data)), EntryState::kRegistered);
+  run();
+  EXPECT_EQ(confirmations().size(), 3U);
 }
 
 TEST_F(ProcessorTest, AnOlderStoreIsFilledUpEvenIfNewEventsComeFirst) {
@@ -369,14 +511,30 @@ TEST_F(ProcessorTest, OtherCountriesEventsDoNotLookLikeALoss) {
   EXPECT_EQ(processor_->counters().recreations.value(), 0U);
 }
 
-TEST_F(ProcessorTest, AWipedBusIsServedAgainFromTheStart) {
-  const auto mine = world_.request(kPeru);
+// An answer that was lost with it is missed by the log, whose reconciler asks for it again.
+TEST_F(ProcessorTest, AWipedBusIsAskedForWhatIsNotSettledOnly) {
+  world_.request(kPeru);
+  const auto cancelled = world_.request(kPeru);
   run();
+  world_.cancel(cancelled);
   broker_.wipe();
   run();
-  EXPECT_EQ(confirmations().size(), 1U);
-  EXPECT_EQ(state(mine), EntryState::kRegistered);
+  EXPECT_EQ(confirmations().size(), 0U);
+  EXPECT_EQ(state(cancelled), EntryState::kWithdrawn);
+  EXPECT_EQ(store_.mark().processed, 3U);
   EXPECT_TRUE(all_acknowledged());
+}
+
+TEST_F(ProcessorTest, AnOlderBusIsAskedForWhatIsNotSettledOnly) {
+  const auto first = world_.request(kPeru);
+  for (int i = 0; i < 3; ++i) world_.request(kPeru);
+  run();
+  broker_.roll_back(kEventsStream, 2);
+  world_.cancel(first);
+  run();
+  EXPECT_EQ(confirmations().size(), 4U);
+  EXPECT_EQ(state(first), EntryState::kWithdrawn);
+  EXPECT_EQ(store_.mark().processed, 5U);
 }
 
 TEST_F(ProcessorTest, AStoreOfAnotherLogIsEmptied) {
@@ -394,6 +552,23 @@ TEST_F(ProcessorTest, AStoreOfAnotherLogIsEmptied) {
   EXPECT_EQ(state(fresh), EntryState::kRegistered);
   EXPECT_EQ(store_.mark().log_source, other.log.identity().source());
   EXPECT_TRUE(all_acknowledged());
+}
+
+TEST_F(ProcessorTest, DyingRightAfterTheStoreWasEmptiedLeavesNothingOut) {
+  world_.request(kPeru);
+  world_.request(kPeru);
+  run();
+  LogWorld other(2);
+  const auto cancelled = other.request(kPeru);
+  other.cancel(cancelled);
+  relay_ = std::move(*Relay::open(other.log, bus_, world_.clock, {}));
+  while (relay_->step().value()) {
+  }
+  world_.clock.advance(std::chrono::seconds{3});
+  crash(CrashingStore::Crash::kAfterReset);
+  run();
+  EXPECT_EQ(state(cancelled), EntryState::kWithdrawn);
+  EXPECT_EQ(store_.mark().processed, 2U);
 }
 
 // The same log as far as an older copy of it was restored; from there on it went another way.

@@ -1,0 +1,120 @@
+// Given the deliveries of a consumer, when some of them are settled, then up to where all are.
+#include "workers/settled_events.h"
+
+#include <gtest/gtest.h>
+
+namespace citas::workers {
+namespace {
+
+using Mark = SettledEvents::Mark;
+
+class SettledEventsTest : public testing::Test {
+ protected:
+  bool receive(std::uint64_t consumer_sequence, std::uint64_t stream_sequence) {
+    const std::string number = std::to_string(stream_sequence);
+    return events_.receive({consumer_sequence, stream_sequence, "event-" + number, "#" + number});
+  }
+  // Deliveries 1… of the events 10, 20, 30.
+  void receive_three() {
+    for (const std::uint64_t i : {1U, 2U, 3U}) ASSERT_TRUE(receive(i, 10 * i));
+  }
+
+  SettledEvents events_;
+};
+
+TEST_F(SettledEventsTest, TheMarkRisesWithTheLowestThatWaits) {
+  receive_three();
+  EXPECT_EQ(events_.mark(), Mark{});
+  events_.settle(20);
+  EXPECT_EQ(events_.mark(), Mark{});
+  events_.settle(10);
+  EXPECT_EQ(events_.mark(), (Mark{20, "#20"}));
+  events_.settle(30);
+  EXPECT_EQ(events_.mark(), (Mark{30, "#30"}));
+}
+
+TEST_F(SettledEventsTest, WhatIsDeliveredTwiceWaitsOnce) {
+  receive_three();
+  ASSERT_TRUE(receive(4, 10));
+  for (const std::uint64_t event : {10U, 20U, 30U}) events_.settle(event);
+  EXPECT_EQ(events_.mark().sequence, 30U);
+  ASSERT_TRUE(receive(5, 20)) << "its acknowledgement got lost";
+  EXPECT_EQ(events_.mark().sequence, 30U);
+}
+
+TEST_F(SettledEventsTest, NothingCountsBehindAGap) {
+  ASSERT_TRUE(receive(1, 10));
+  EXPECT_FALSE(receive(3, 30));
+  EXPECT_TRUE(events_.has_gap());
+  events_.settle(10);
+  events_.settle(30);
+  EXPECT_EQ(events_.mark().sequence, 10U);
+  EXPECT_FALSE(receive(4, 40));
+}
+
+TEST_F(SettledEventsTest, ARunBeginsWithItsFirstDelivery) {
+  events_.restart({10, "#10"}, 20);
+  EXPECT_FALSE(receive(2, 30));
+  EXPECT_TRUE(events_.has_gap());
+  EXPECT_TRUE(receive(1, 20));
+  EXPECT_FALSE(events_.has_gap());
+  EXPECT_EQ(events_.mark(), (Mark{10, "#10"}));
+}
+
+// Left over from the consumer before, which began further ahead.
+TEST_F(SettledEventsTest, AnotherConsumersFirstDeliveryBeginsNoRun) {
+  events_.restart({}, 10);
+  EXPECT_FALSE(receive(1, 500));
+  EXPECT_TRUE(receive(1, 10));
+  events_.settle(10);
+  EXPECT_EQ(events_.mark().sequence, 10U);
+}
+
+TEST_F(SettledEventsTest, ARunThatBeganWithALeftOverBeginsAgain) {
+  events_.restart({5, "#5"}, 10);
+  ASSERT_TRUE(receive(1, 10));
+  ASSERT_TRUE(receive(2, 20));
+  events_.settle(10);
+  ASSERT_TRUE(receive(1, 10));
+  EXPECT_EQ(events_.mark(), (Mark{5, "#5"}));
+}
+
+TEST_F(SettledEventsTest, AStreamThatIsNotYetAsFarChangesNothing) {
+  events_.restart({100, "#100"}, std::nullopt);
+  ASSERT_TRUE(receive(1, 60));
+  events_.settle(60);
+  EXPECT_EQ(events_.mark(), (Mark{100, "#100"}));
+  ASSERT_TRUE(receive(2, 110));
+  EXPECT_EQ(events_.mark(), (Mark{100, "#100"}));
+  events_.settle(110);
+  EXPECT_EQ(events_.mark(), (Mark{110, "#110"}));
+}
+
+TEST_F(SettledEventsTest, AGivenUpEventWaitsForItsRecord) {
+  receive_three();
+  for (const std::uint64_t event : {20U, 30U}) events_.settle(event);
+  events_.give_up(10);
+  EXPECT_EQ(events_.mark().sequence, 0U);
+  events_.note_recorded("event-20");
+  EXPECT_EQ(events_.mark().sequence, 0U);
+  events_.note_recorded("event-10");
+  EXPECT_EQ(events_.mark().sequence, 30U);
+}
+
+TEST_F(SettledEventsTest, ARecordThatWasThereBeforeIsEnough) {
+  receive_three();
+  for (const std::uint64_t event : {20U, 30U}) events_.settle(event);
+  events_.note_recorded("event-10");
+  EXPECT_EQ(events_.mark().sequence, 0U) << "it may still succeed";
+  events_.give_up(10);
+  EXPECT_EQ(events_.mark().sequence, 30U);
+}
+
+TEST_F(SettledEventsTest, WhatHasNoIdIsSettledWhenItIsGivenUp) {
+  ASSERT_TRUE(events_.receive({1, 10, "", "#10"}));
+  events_.give_up(10);
+  EXPECT_EQ(events_.mark().sequence, 10U);
+}
+
+}  // namespace
+}  // namespace citas::workers

@@ -1,0 +1,77 @@
+// SettledEvents: up to where all events of a country are settled. Pure.
+//
+// Fed with the deliveries of a consumer and with what becomes of them, it tells the low-watermark:
+// the last event before which nothing waits. The watermark is what a country's store remembers, and
+// where its consumer begins when it is made again; it must never be ahead.
+//
+// That nothing was missed is known from the consumer's own numbering: a run begins with its first
+// delivery and ends where a number is missing. What comes after a gap says nothing, until the
+// consumer is made again. Messages of the consumer before it, which may still be under way, come
+// before those of the new one, or are of another numbering: a run that begins with one of them is
+// begun again.
+//
+// An event that was given up is settled when the log has its dead letter on record, not before: the
+// letter itself is on the bus, and may get lost with it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace citas::workers {
+
+// One thread.
+class SettledEvents {
+ public:
+  // An event's sequence in its stream, and the hash there.
+  struct Mark {
+    std::uint64_t sequence = 0;
+    std::string hash;
+    friend bool operator==(const Mark&, const Mark&) = default;
+  };
+  struct Delivery {
+    std::uint64_t consumer_sequence;
+    std::uint64_t stream_sequence;
+    std::string_view key;  // the event's id; empty when it has none
+    std::string_view hash;
+  };
+
+  // The consumer was made again, to begin behind `mark`, up to which all is settled. `first`: the
+  // sequence of the first message behind it; nullopt when there was none yet.
+  void restart(Mark mark, std::optional<std::uint64_t> first);
+
+  // False: not the next delivery of this consumer. It tells nothing, and must be ignored.
+  bool receive(const Delivery& delivery);
+  // Whether a delivery was missing since the run began, or before it could.
+  bool has_gap() const { return has_gap_; }
+
+  // Its outcome is stored, and on the bus where there is one.
+  void settle(std::uint64_t stream_sequence);
+  // Its dead letter is on the bus.
+  void give_up(std::uint64_t stream_sequence);
+  // The dead letter of that event is in the log.
+  void note_recorded(std::string_view key);
+
+  const Mark& mark() const { return waiting_.empty() ? last_ : waiting_.begin()->second.before; }
+
+ private:
+  struct Waiting {
+    Mark before;  // the event of the run that comes before this one
+    std::string key;
+    bool given_up = false;
+    bool recorded = false;
+  };
+  void begin();
+
+  Mark start_;
+  std::optional<std::uint64_t> first_;
+  std::uint64_t next_delivery_ = 0;  // 0: the run has not begun
+  bool has_gap_ = false;
+  Mark last_;                                 // of the run
+  std::map<std::uint64_t, Waiting> waiting_;  // bounded by the consumer's max_ack_pending, and the
+                                              // dead letters that are not yet recorded
+};
+
+}  // namespace citas::workers
