@@ -39,9 +39,14 @@ void ProjectionDriver::wait_a_while(const std::stop_token& stop) {
 
 void ProjectionDriver::run(const std::string& name, std::stop_token stop) {
   name_this_thread(name);
-  yield_to_writers();
   const LiveProjection& live = engine_.live(name);
+  bool yields = false;
   while (!stop.stop_requested()) {
+    // Until then, nobody is served while this thread waits for its turn.
+    if (!yields && live.is_serving()) {
+      yield_to_writers();
+      yields = true;
+    }
     if (paused_) {
       wait_a_while(stop);
       continue;

@@ -67,6 +67,7 @@ Status ProjectionSlot::open() {
     if (!pointed) return pointed;
   }
   if (auto deleted = delete_all_but(active_.number); !deleted) return deleted;
+  written_out_ = active_.runner->position();
   live_.replace(active_.runner->store());
   live_.serve_from(context_.log.committed());
   live_.advance(active_.runner->position());
@@ -128,10 +129,21 @@ Result<std::size_t> ProjectionSlot::step() {
   std::unique_lock lock(mutex_);
   const auto applied = active_.runner->step(context_.options.max_batch);
   if (!applied || *applied == 0) return applied;
+  write_out_in_time();
   const Position position = active_.runner->position();
   lock.unlock();
   live_.advance(position);
   return applied;
+}
+
+// Stores write out what has grown large, which a read model of few rows that keep changing never
+// does: without this, a start after a crash had more to do with every event.
+void ProjectionSlot::write_out_in_time() {
+  const Position position = active_.runner->position();
+  if (position.value() - written_out_.value() < context_.options.flush_after) return;
+  // One that cannot be begun now is tried again at the next step.
+  const auto begun = active_.runner->store()->begin_flush();
+  if (begun && *begun) written_out_ = position;
 }
 
 ProjectionStatus ProjectionSlot::status() const {
@@ -246,6 +258,7 @@ Result<ProjectionSlot::Swapped> ProjectionSlot::swap(Active& shadow) {
     return failure(std::move(pointed).error());
   }
   std::swap(active_, shadow);
+  written_out_ = active_.runner->position();
   live_.replace(active_.runner->store());
   ProjectionRunner& old = *shadow.runner;
   return Swapped{.old = std::move(shadow),

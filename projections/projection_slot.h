@@ -53,6 +53,7 @@ class ProjectionSlot {
     Result<std::unique_ptr<ReadView>> new_view;
   };
 
+  void write_out_in_time();
   Active activate(Generation number, std::shared_ptr<ReadStore> store, Checkpoint checkpoint) const;
   Result<std::optional<Active>> open_current();
   Result<std::optional<Active>> open_existing(Generation number);
@@ -77,6 +78,7 @@ class ProjectionSlot {
 
   mutable std::mutex mutex_;  // held for a step, and for the swap
   Active active_;             // guarded by mutex_
+  Position written_out_;      // begun to be, of active_; guarded by mutex_
 
   mutable std::mutex progress_mutex_;
   std::optional<Progress> progress_;  // of a rebuild; guarded by progress_mutex_

@@ -81,6 +81,10 @@ class ReadStore {
   virtual Status commit(std::span<const Mutation> mutations, const Checkpoint& checkpoint) = 0;
   // Makes everything committed survive a crash.
   virtual Status flush() = 0;
+  // Begins to, and returns: readers and commits go on meanwhile. False: an earlier one is still
+  // under way, and this one was not begun. Unavailable, StorageFull: it cannot be begun now; one
+  // that fails later shows at a later commit.
+  virtual Result<bool> begin_flush() = 0;
 };
 
 }  // namespace citas::projections

@@ -23,6 +23,7 @@ class MemoryReadStore final : public ReadStore {
   std::optional<Position> unchanged_since(std::string_view key, Revision since) const override;
   Status commit(std::span<const Mutation> mutations, const Checkpoint& checkpoint) override;
   Status flush() override { return {}; }
+  Result<bool> begin_flush() override { return true; }
 
  private:
   struct Content {

@@ -273,4 +273,17 @@ citas::Status RocksDbReadStore::flush() {
   return {};
 }
 
+Result<bool> RocksDbReadStore::begin_flush() {
+  std::uint64_t under_way = 0;
+  db_->GetIntProperty(rocksdb::DB::Properties::kNumImmutableMemTable, &under_way);
+  // Each takes one of the few memtables, and a commit without one waits for it.
+  if (under_way > 0) return false;
+  rocksdb::FlushOptions options;
+  options.wait = false;
+  options.allow_write_stall = true;  // else it waits here for compactions
+  const rocksdb::Status status = db_->Flush(options);
+  if (!status.ok()) return failed("flushed", status);
+  return true;
+}
+
 }  // namespace citas::projections

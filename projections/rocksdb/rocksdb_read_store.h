@@ -54,6 +54,7 @@ class RocksDbReadStore final : public ReadStore {
   std::optional<Position> unchanged_since(std::string_view key, Revision since) const override;
   citas::Status commit(std::span<const Mutation> mutations, const Checkpoint& checkpoint) override;
   citas::Status flush() override;
+  Result<bool> begin_flush() override;
 
   // Deletes the folder when the store is closed. Thread-safe.
   void delete_on_close() { delete_on_close_ = true; }

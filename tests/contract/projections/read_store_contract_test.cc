@@ -82,6 +82,16 @@ TEST_P(ReadStoreContractTest, KeepsTheLatestValuesAndCheckpoint) {
   EXPECT_THAT(scan({}), ElementsAre("a=3", "c="));
 }
 
+TEST_P(ReadStoreContractTest, GoesOnWhileItIsWrittenOut) {
+  commit({{"a", "1"}}, 1);
+  EXPECT_TRUE(store_->begin_flush().value());
+  commit({{"a", "2"}}, 2);
+  EXPECT_EQ(store_->get("a").value(), "2");
+  EXPECT_TRUE(store_->begin_flush());  // begun, or an earlier one is under way
+  EXPECT_TRUE(store_->flush());
+  EXPECT_EQ(store_->checkpoint().value(), checkpoint_at(2));
+}
+
 TEST_P(ReadStoreContractTest, ACheckpointMayMoveOnAlone) {
   commit({}, 5);
   EXPECT_EQ(store_->view().value()->position(), Position{5});

@@ -1,7 +1,9 @@
 #include "projections/driver.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -105,6 +107,31 @@ TEST(DriverTest, ReportsWhatFailsWhileTheOthersGoOn) {
   model.history.confirm(citas::testing::ref(1));  // never requested
   EXPECT_TRUE(failed.wait_for(Position{1}));
   EXPECT_TRUE(pending.wait_for(Position{1}));
+}
+
+// On Linux, of the calling thread.
+int niceness() { return ::getpriority(PRIO_PROCESS, 0); }
+
+TEST(DriverTest, YieldsToWritersOnlyOnceItServes) {
+  ReadModel model;
+  model.history.random_steps(10);
+  MemoryGenerations generations;
+  const auto engine = citas::testing::open_engine(model.log, model.codec, model.clock, generations,
+                                                  {.max_batch = 5});
+  CommitSignal committed;
+  model.log.add_commit_listener([&](Position position) { committed.advance(position); });
+  const int ours = niceness();
+  Waiter pending;
+  engine->live(PendingAppointments::kName).add_listener([&](Position position) {
+    // A step that makes it serve has begun before it did.
+    EXPECT_EQ(niceness(), position <= Position{10} ? ours : std::min(ours + 10, 19));
+    pending.set(position);
+  });
+  const ProjectionDriver driver(*engine, committed,
+                                [](auto, const Error& error) { ADD_FAILURE() << error.message; });
+  ASSERT_TRUE(pending.wait_for(Position{10}));
+  model.history.random_step();
+  ASSERT_TRUE(pending.wait_for(Position{11}));
 }
 
 }  // namespace

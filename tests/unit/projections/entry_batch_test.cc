@@ -29,6 +29,7 @@ class WatchedStore final : public ReadStore {
     return store_.commit(mutations, checkpoint);
   }
   Status flush() override { return {}; }
+  Result<bool> begin_flush() override { return true; }
 
   mutable int gets = 0;
   std::size_t written = 0;

@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <fstream>
+#include <functional>
+#include <thread>
 
 #include "projections/rocksdb/rocksdb_generations.h"
 #include "tests/support/temp_folder.h"
@@ -18,6 +21,16 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 constexpr std::string_view kAppointments = AppointmentsByInsured::kName;
+
+// Whether what is done elsewhere is seen in time.
+bool comes_true(const std::function<bool()>& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
 
 class RecoveryTest : public ::testing::Test {
  protected:
@@ -90,6 +103,29 @@ TEST_F(RecoveryTest, ACrashBetweenAnyTwoStepsLosesAndRepeatsNothing) {
     EXPECT_LE(recovered.live().position(), live.position());
     catch_up(*recovered.engine);
     expect_complete(recovered, log_);
+  }
+}
+
+// What a start after a crash has to apply again depends on what is not yet on the disk, and not on
+// the length of the log.
+TEST_F(RecoveryTest, WhatACrashLeavesToBeAppliedAgainIsBounded) {
+  constexpr std::size_t kBatch = 10;
+  constexpr std::size_t kFlushAfter = 30;
+  RocksDbGenerations generations(folder_.path());
+  const auto engine = open_engine(log_, codec_, clock_, generations,
+                                  {.max_batch = kBatch, .flush_after = kFlushAfter});
+  for (const auto& projection : all_projections()) {
+    const std::string_view name = projection->name();
+    const auto left = [&] {
+      const auto seen = generations.open_read_only(name, *generations.current(name).value());
+      if (!seen) return UINT64_MAX;  // its files were just being exchanged
+      return engine->live(name).position().value() -
+             seen.value()->checkpoint().value()->head.position.value();
+    };
+    while (engine->step(name).value() > 0) {
+      EXPECT_TRUE(comes_true([&] { return left() < kFlushAfter + kBatch; })) << name;
+    }
+    EXPECT_EQ(engine->live(name).position(), Position{200});
   }
 }
 
