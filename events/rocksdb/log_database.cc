@@ -35,9 +35,10 @@ constexpr std::size_t kBlockCacheBytes = std::size_t{128} << 20;
 constexpr std::size_t kRandomMemtableBytes = std::size_t{2} << 20;
 constexpr int kRandomMemtablesMerged = 6;
 constexpr int kRandomMemtables = 16;
-// Bounds what a start has to replay, and the room that it takes to write it out. RocksDB also
-// allocates that much for a new write-ahead log, which must not be most of a small disk.
-constexpr std::uint64_t kMaxWalBytes = std::uint64_t{128} << 20;
+// Bounds what a start has to replay, twice (a look before the recovery, and that), at some 12 ms a
+// MiB each, and the room that it takes to write it out. RocksDB also allocates that much for a new
+// write-ahead log, which must not be most of a small disk.
+constexpr std::uint64_t kMaxWalBytes = std::uint64_t{16} << 20;
 constexpr std::uint64_t kWalsInSmallDisk = 16;
 
 std::uint64_t max_wal_bytes(const std::filesystem::path& folder) {

@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 #include <rocksdb/db.h>
 
+#include <chrono>
 #include <fstream>
 #include <functional>
+#include <thread>
 
 #include "events/rocksdb/log_database.h"
 #include "events/rocksdb/rocksdb_event_log.h"
@@ -46,6 +48,14 @@ class LogDamage : public ::testing::Test {
     return largest;
   }
 
+  std::uintmax_t wal_bytes() const {
+    std::uintmax_t sum = 0;
+    for (const auto& entry : fs::directory_iterator(log() / "db")) {
+      if (entry.path().extension() == ".log") sum += entry.file_size();
+    }
+    return sum;
+  }
+
   fs::path newest_manifest() const {
     fs::path newest;
     for (const auto& entry : fs::directory_iterator(log() / "db")) {
@@ -84,6 +94,28 @@ void flip_bit(const fs::path& file, std::uintmax_t offset) {
   const char byte = static_cast<char>(stream.get());
   stream.seekp(static_cast<std::streamoff>(offset));
   stream.put(static_cast<char>(byte ^ 0x10));
+}
+
+// A start replays the write-ahead log twice before it serves: that must not grow with the log, even
+// where one index takes so little that it fills no memtable for long.
+TEST_F(LogDamage, AStartNeverHasMuchToReplay) {
+  constexpr std::uint64_t kBatch = 2'000;
+  auto opened = open();
+  ASSERT_TRUE(opened) << opened.error().message;
+  for (std::uint64_t position = 0; position < 60 * kBatch;) {
+    AppendBatch batch;
+    while (batch.records.size() < kBatch) {
+      const Event event = event_at(++position, AppointmentRequested{ref(1), {}});
+      batch.records.push_back(record_of(event, (*opened)->identity()));
+    }
+    ASSERT_TRUE((*opened)->append(batch));
+  }
+  // Written out behind the writer's back.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+  while (wal_bytes() > 20U << 20 && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::yield();
+  }
+  EXPECT_LE(wal_bytes(), 20U << 20);
 }
 
 TEST_F(LogDamage, AnIntactLogOpensAgain) {
