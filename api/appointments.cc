@@ -128,7 +128,7 @@ Problem problem_of_query(const Error& error) {
 }
 
 http::Response page_response(const InsuredId& insured, std::size_t limit,
-                             const AppointmentsPage& page) {
+                             const AppointmentsPage& page, Epoch epoch) {
   std::string body;
   body.reserve(page.appointments.size() + page.next_cursor.size() + 160);
   body.append(R"({"insuredId":")").append(insured.text());
@@ -137,7 +137,7 @@ http::Response page_response(const InsuredId& insured, std::size_t limit,
   append_pagination(body, limit, page.has_more ? page.next_cursor : std::string_view{});
   auto response = json_response(200, body.append(1, '}'));
   set_position(response, page.reflected);
-  set_entity_tag(response, page.last_changed);
+  set_entity_tag(response, epoch, page.last_changed);
   return response;
 }
 
@@ -215,7 +215,7 @@ Reply AppointmentRoutes::cancel(const Call& call) const {
   const AppointmentId appointment = read_appointment(reader, 1);
   auto errors = reader.take_errors();
   const auto key = read_idempotency_key(call.request.headers, errors);
-  const auto version = read_if_match(call.request.headers, errors);
+  const auto version = read_if_match(call.request.headers, system_.log.epoch(), errors);
   const auto reason = parse_cancellation(call.request.body, std::move(errors));
   if (!reason) return tl::unexpected(reason.error());
 
@@ -257,7 +257,7 @@ Reply AppointmentRoutes::list(const Call& call) const {
       point.as_of ? system_.appointments.list_as_of(*point.as_of, tenant, insured, filter, request)
                   : system_.appointments.list(tenant, insured, filter, request);
   if (!page) return tl::unexpected(problem_of_query(page.error()));
-  return page_response(insured, limit, *page);
+  return page_response(insured, limit, *page, system_.log.epoch());
 }
 
 Reply AppointmentRoutes::find(const Call& call) const {
@@ -277,7 +277,7 @@ Reply AppointmentRoutes::find(const Call& call) const {
   if (!found) return tl::unexpected(problem_of_query(found.error()));
   auto response = json_response(200, std::move(found->json));
   set_position(response, found->reflected);
-  set_entity_tag(response, found->last_changed);
+  set_entity_tag(response, system_.log.epoch(), found->last_changed);
   return response;
 }
 
@@ -295,7 +295,7 @@ Reply AppointmentRoutes::history(const Call& call) const {
   if (!found) return tl::unexpected(problem_of_query(found.error()));
   auto response = json_response(200, std::move(found->json));
   set_position(response, reached);
-  set_entity_tag(response, found->last_changed);
+  set_entity_tag(response, system_.log.epoch(), found->last_changed);
   return response;
 }
 

@@ -18,8 +18,9 @@ std::array<unsigned char, 8> big_endian(Position position) {
   return bytes;
 }
 
-std::string digest_of(std::string_view position, const EventsFilter& filter) {
-  const std::string scope = (filter.tag ? filter.tag->value() : "") + "\n" +
+std::string digest_of(std::string_view position, Epoch epoch, const EventsFilter& filter) {
+  const std::string scope = std::to_string(epoch.value()) + "\n" +
+                            (filter.tag ? filter.tag->value() : "") + "\n" +
                             filter.type.value_or("") + "\n" + to_hex(big_endian(filter.first)) +
                             to_hex(big_endian(filter.last));
   return to_hex(sha256({position, "\n", scope})).substr(0, kDigits);
@@ -27,18 +28,20 @@ std::string digest_of(std::string_view position, const EventsFilter& filter) {
 
 }  // namespace
 
-std::string make_event_cursor(Position next, const EventsFilter& filter) {
+std::string make_event_cursor(Epoch epoch, Position next, const EventsFilter& filter) {
   const std::string position = to_hex(big_endian(next));
-  return position + digest_of(position, filter);
+  return position + digest_of(position, epoch, filter);
 }
 
-std::optional<Position> parse_event_cursor(std::string_view text, const EventsFilter& filter) {
+std::optional<Position> parse_event_cursor(std::string_view text, Epoch epoch,
+                                           const EventsFilter& filter) {
   std::array<unsigned char, 8> bytes;
   if (text.size() != 2 * kDigits || !from_hex(text.substr(0, kDigits), bytes)) return std::nullopt;
   std::uint64_t position = 0;
   for (const unsigned char byte : bytes) position = position << 8 | byte;
   // Also refuses upper case, so that a cursor has one form.
-  if (position == 0 || make_event_cursor(Position{position}, filter) != text) return std::nullopt;
+  if (position == 0 || make_event_cursor(epoch, Position{position}, filter) != text)
+    return std::nullopt;
   return Position{position};
 }
 

@@ -95,7 +95,8 @@ Reply EventRoutes::page(const Call& call) const {
   ParameterReader parameters(call);
   const EventsFilter filter = read_filter(parameters);
   const std::size_t limit = read_limit(parameters);
-  const auto parse = [&](std::string_view text) { return parse_event_cursor(text, filter); };
+  const Epoch epoch = system_.log.epoch();
+  const auto parse = [&](std::string_view text) { return parse_event_cursor(text, epoch, filter); };
   const Position from = parameters.query("cursor", parse, kNotCursor).value_or(filter.first);
   if (auto invalid = parameters.problem()) return tl::unexpected(std::move(*invalid));
 
@@ -111,7 +112,8 @@ Reply EventRoutes::page(const Call& call) const {
   if (!next) return tl::unexpected(problem_of(next.error()));
   const bool has_more = *next <= std::min(filter.last, committed);
   body.append("],");
-  append_pagination(body, limit, has_more ? make_event_cursor(*next, filter) : std::string{});
+  append_pagination(body, limit,
+                    has_more ? make_event_cursor(epoch, *next, filter) : std::string{});
   auto response = json_response(200, body.append(1, '}'));
   set_position(response, committed);
   return response;
@@ -149,7 +151,7 @@ Reply EventRoutes::one(const Call& call) const {
   if (!record) return tl::unexpected(problem_of(record.error()));
   auto response = json_response(200, record->bytes);
   set_position(response, record->position);
-  set_entity_tag(response, record->position);
+  set_entity_tag(response, system_.log.epoch(), record->position);
   response.headers.push_back({"Citas-Hash", to_hex(record->hash)});
   return response;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "api/responses.h"
 #include "projections/appointments/appointments_query.h"
 
 namespace citas::api {
@@ -62,13 +63,6 @@ bool is_entity_tag(std::string_view text) {
   if (text.starts_with("W/")) text.remove_prefix(2);
   if (text.size() < 2 || text.front() != '"' || text.back() != '"') return false;
   return text.substr(1, text.size() - 2).find('"') == std::string_view::npos;
-}
-
-// The position in a tag made by set_entity_tag(). Weak tags never match here (section 13.1.1).
-Position version_of(std::string_view entity_tag) {
-  constexpr Position kNever{0};
-  if (entity_tag.front() != '"') return kNever;
-  return parse_position(entity_tag.substr(1, entity_tag.size() - 2)).value_or(kNever);
 }
 
 std::optional<std::string> parse_key(std::string_view text) {
@@ -148,12 +142,14 @@ std::optional<std::string> read_idempotency_key(const http::Headers& headers,
   return key;
 }
 
-std::optional<Position> read_if_match(const http::Headers& headers,
+std::optional<Position> read_if_match(const http::Headers& headers, Epoch epoch,
                                       std::vector<FieldError>& errors) {
   constexpr std::string_view kName = "If-Match";
+  constexpr Position kNever{0};
   const std::string sent = headers.joined(kName);
   if (headers.find(kName) == nullptr || sent == "*") return std::nullopt;
-  if (is_entity_tag(sent)) return version_of(sent);
+  // Weak tags never match here (section 13.1.1).
+  if (is_entity_tag(sent)) return last_change_in(sent, epoch).value_or(kNever);
   errors.push_back(field_error(kName, kNotEntityTag));
   return std::nullopt;
 }

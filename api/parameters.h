@@ -81,8 +81,9 @@ std::optional<std::string> read_idempotency_key(const http::Headers& headers,
                                                 std::vector<FieldError>& errors);
 
 // The version that an If-Match demands, as its ETag names it; one that never was for a tag that is
-// not ours. nullopt: none is demanded, or the header is wrong and was added to `errors`.
-std::optional<Position> read_if_match(const http::Headers& headers,
+// not ours, or of another epoch of the log. nullopt: none is demanded, or the header is wrong and
+// was added to `errors`.
+std::optional<Position> read_if_match(const http::Headers& headers, Epoch epoch,
                                       std::vector<FieldError>& errors);
 
 }  // namespace citas::api

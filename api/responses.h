@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,8 +15,12 @@ http::Response json_response(int status, std::string body);
 
 // Citas-Position: of a write its position, of a read what it reflects.
 void set_position(http::Response& response, Position position);
-// The ETag of a representation that the event at `last_change` changed last.
-void set_entity_tag(http::Response& response, Position last_change);
+// The ETag of a representation that the event at `last_change` changed last:
+// `"<epoch>-<position>"`. The log's epoch is part of it, since a log that was restored to its past
+// gives the positions that followed to other events; what was read before then counts as changed.
+void set_entity_tag(http::Response& response, Epoch epoch, Position last_change);
+// The position in such a tag; nullopt: it is weak, of another epoch, or not ours.
+std::optional<Position> last_change_in(std::string_view entity_tag, Epoch epoch);
 
 // Appends `"pagination":{…}`. An empty `next_cursor` means that there is no more.
 void append_pagination(std::string& body, std::size_t limit, std::string_view next_cursor);

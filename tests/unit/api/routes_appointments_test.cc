@@ -191,24 +191,24 @@ TEST(LookingUpAnAppointment, ShowsItsStateAndEntityTag) {
   const std::string id = json_of(created)["appointmentId"];
   const auto pending = api.get(path);
   EXPECT_EQ(json_of(pending)["status"], "pending");
-  EXPECT_EQ(header(pending, "ETag"), "\"1\"");
+  EXPECT_EQ(header(pending, "ETag"), "\"1-1\"");
   EXPECT_EQ(header(pending, "Citas-Position"), "1");
 
-  const auto unchanged = api.get(path, {{"If-None-Match", "\"1\""}});
+  const auto unchanged = api.get(path, {{"If-None-Match", "\"1-1\""}});
   EXPECT_EQ(unchanged.status, 304);
   EXPECT_EQ(unchanged.body, "");
-  EXPECT_EQ(header(unchanged, "ETag"), "\"1\"");
+  EXPECT_EQ(header(unchanged, "ETag"), "\"1-1\"");
   EXPECT_EQ(header(unchanged, "Citas-Position"), "1");
 
   api.confirm(id);
-  const auto completed = api.get(path, {{"If-None-Match", "\"1\""}});
+  const auto completed = api.get(path, {{"If-None-Match", "\"1-1\""}});
   EXPECT_EQ(completed.status, 200);
   EXPECT_EQ(json_of(completed)["status"], "completed");
   EXPECT_EQ(json_of(completed)["lifecycle"], "booked");
-  EXPECT_EQ(header(completed, "ETag"), "\"2\"");
+  EXPECT_EQ(header(completed, "ETag"), "\"1-2\"");
 
   EXPECT_EQ(json_of(api.get(path + "?asOf=1"))["status"], "pending");
-  EXPECT_EQ(header(api.get(path + "?asOf=1"), "ETag"), "\"1\"");
+  EXPECT_EQ(header(api.get(path + "?asOf=1"), "ETag"), "\"1-1\"");
 }
 
 TEST(LookingUpAnAppointment, IsHiddenFromOthers) {
@@ -253,7 +253,7 @@ TEST(ListingAppointments, IsEmptyForStrangers) {
   const auto list = api.get("/appointments/00009");
   EXPECT_EQ(json_of(list), json::parse(R"({"insuredId":"00009","appointments":[],"total":0,
       "pagination":{"limit":50,"hasMore":false,"nextCursor":null}})"));
-  EXPECT_EQ(header(list, "ETag"), "\"0\"");
+  EXPECT_EQ(header(list, "ETag"), "\"1-0\"");
 }
 
 TEST(ListingAppointments, PagesThroughAllOfThem) {
@@ -434,7 +434,8 @@ TEST(CancellingAnAppointment, CanBeTiedToTheVersionSeen) {
   const std::string seen = header(api.get(path_of(created)), "ETag");
   api.confirm(json_of(created)["appointmentId"].get<std::string>());
   for (const std::string& stale :
-       {seen, std::string{"\"stale\""}, std::string{"W/\"2\""}, std::string{"\"0\""}}) {
+       {seen, std::string{"\"stale\""}, std::string{"W/\"1-2\""}, std::string{"\"1-0\""},
+        std::string{"\"2\""}, std::string{"\"2-2\""}, std::string{"\"1-02\""}}) {
     expect_problem(api.post(path, "", {{"If-Match", stale}}), 412, "precondition_failed");
   }
   for (const char* wrong : {"2", "\"1\", \"2\"", "", "\"", "W/"}) {
@@ -443,6 +444,26 @@ TEST(CancellingAnAppointment, CanBeTiedToTheVersionSeen) {
   const std::string fresh = header(api.get(path_of(created)), "ETag");
   EXPECT_EQ(api.post(path, "", {{"If-Match", fresh}}).status, 200);
   EXPECT_EQ(api.post(path, "", {{"If-Match", "*"}}).status, 200);
+}
+
+// A log that was restored to its past has an epoch of its own, and gives the positions that
+// followed to other events.
+TEST(ARestoredLog, DoesNotTakeWhatWasReadBeforeForItsOwn) {
+  Api before;
+  Api after(Api::Sequencing::kThreaded, Epoch{2});
+  const auto created = before.post("/appointments", booking("00001", 100));
+  ASSERT_EQ(after.post("/appointments", booking("00001", 100)).body, created.body);
+  const std::string path = path_of(created);
+  for (const std::string& target :
+       {path, path + "/history", std::string{"/appointments/00001"}, std::string{"/events/1"}}) {
+    const std::string seen = header(before.get(target), "ETag");
+    EXPECT_EQ(before.get(target, {{"If-None-Match", seen}}).status, 304) << target;
+    EXPECT_EQ(after.get(target, {{"If-None-Match", seen}}).status, 200) << target;
+  }
+  const std::string seen = header(before.get(path), "ETag");
+  expect_problem(after.post(path + "/cancellation", "", {{"If-Match", seen}}), 412,
+                 "precondition_failed");
+  EXPECT_EQ(before.post(path + "/cancellation", "", {{"If-Match", seen}}).status, 200);
 }
 
 TEST(CancellingAnAppointment, NamesAllFaultsTogether) {

@@ -55,8 +55,9 @@ Status ScriptedProjections::start_rebuild(std::string_view name) {
   return {};
 }
 
-Api::Api(Sequencing sequencing)
-    : sequencer(log, codec, clock, ids,
+Api::Api(Sequencing sequencing, Epoch epoch)
+    : log(LogIdentity{LogId{ids.next()}}, epoch),
+      sequencer(log, codec, clock, ids,
                 {.countries = {*CountryCode::parse("CL"), *CountryCode::parse("PE")}}) {
   projections.state.status.name = "appointments_by_insured";
   auto engine = projections::ProjectionEngine::open(log, codec, clock, generations_,

@@ -55,7 +55,7 @@ class Api {
  public:
   // Without a sequencer thread, nothing answers writes until step() is called.
   enum class Sequencing { kThreaded, kStepped };
-  explicit Api(Sequencing sequencing = Sequencing::kThreaded);
+  explicit Api(Sequencing sequencing = Sequencing::kThreaded, Epoch epoch = Epoch{1});
   ~Api();
 
   // The response, waited for where it is deferred. The read model is brought up to date before.
@@ -75,7 +75,7 @@ class Api {
 
   ManualClock clock{*parse_rfc3339("2030-01-01T00:00:00Z")};
   SeededIdSource ids{clock, 7};
-  MemoryEventLog log{LogIdentity{LogId{ids.next()}}};
+  MemoryEventLog log;
   Codec codec;
   commands::Sequencer sequencer;
   ScriptedHealth health;
