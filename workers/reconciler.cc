@@ -33,8 +33,17 @@ Result<std::unique_ptr<Reconciler>> Reconciler::open(const EventLog& log,
 Result<bool> Reconciler::step() {
   const bool settled = settle();
   if (!bus_.connected() || clock_.monotonic() < next_scan_) return settled;
+  forget_what_another_bus_took();
   auto scanned = scan_page();
   return scanned ? Result<bool>(*scanned || settled) : scanned;
+}
+
+// Behind a new connection, the bus may have lost what it had taken: what is due is sent again. What
+// it still has, it knows by the message's id.
+void Reconciler::forget_what_another_bus_took() {
+  if (connection_ == bus_.connection_count()) return;
+  connection_ = bus_.connection_count();
+  sent_.clear();
 }
 
 // What was not taken is sent again by the next scan.

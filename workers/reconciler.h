@@ -66,6 +66,7 @@ class Reconciler final : public Piece {
         publisher_(std::move(publisher)) {}
 
   bool settle();
+  void forget_what_another_bus_took();
   Result<bool> scan_page();
   void finish_scan(bool complete);
   Status consider(const PendingRequest& request);
@@ -82,6 +83,7 @@ class Reconciler final : public Piece {
   Counter redelivered_;
 
   Clock::Monotonic next_scan_{};
+  std::uint64_t connection_ = 0;  // connection_count() that sent_ belongs to
   std::uint64_t scan_ = 1;
   std::size_t sent_in_scan_ = 0;
   std::optional<PendingRequest> cursor_;          // the last one considered

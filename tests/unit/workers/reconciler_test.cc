@@ -101,6 +101,19 @@ TEST_F(ReconcilerTest, ABusThatIsDownMeansLater) {
   EXPECT_EQ(sent().size(), 1U);
 }
 
+TEST_F(ReconcilerTest, WhatTheBusHasLostIsSentAgainAtOnce) {
+  world_.request(kPeru);
+  run(seconds{17});
+  ASSERT_EQ(sent().size(), 1U);
+  broker_.roll_back(kRedeliverStream, 0);
+  run(seconds{2});
+  EXPECT_THAT(sent(), ElementsAre(event_id(0) + "/1"));
+  broker_.set_up(false);
+  broker_.set_up(true);
+  run(seconds{2});
+  EXPECT_EQ(sent().size(), 1U) << "what it still has, it knows";
+}
+
 TEST_F(ReconcilerTest, EveryOneOfManyGetsItsTurnWithinTheBounds) {
   start({.page = 4, .max_per_scan = 10, .max_remembered = 8});
   for (int i = 0; i < 50; ++i) world_.request(kPeru);
