@@ -1,9 +1,9 @@
 #include "workers/nats/nats_bus.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "workers/nats/nats_publisher.h"
-#include "workers/nats/nats_source.h"
 
 namespace citas::workers {
 namespace {
@@ -270,11 +270,52 @@ Status NatsBus::require_sending(const std::string& stream) {
   return failure(nats_error("waiting for stream " + stream, status));
 }
 
+std::shared_ptr<LastDelivery>& NatsBus::last_delivery(std::string_view stream,
+                                                      std::string_view durable) {
+  auto& last = last_[deliver_subject(stream, durable)];
+  if (!last) last = std::make_shared<LastDelivery>();
+  return last;
+}
+
+Result<bool> NatsBus::fits_its_stream(const std::string& stream, const std::string& durable,
+                                      const jsConsumerInfo& consumer) {
+  const auto info = stream_info(stream);
+  if (!info) return failure(info.error());
+  const std::uint64_t claimed = std::max(consumer.AckFloor.Stream, consumer.Delivered.Stream);
+  if (claimed > info->last_sequence) return false;
+  return holds(stream, *last_delivery(stream, durable), info->first_sequence);
+}
+
+Result<bool> NatsBus::holds(const std::string& stream, const LastDelivery& last,
+                            std::uint64_t first_sequence) {
+  // None yet, or removed by the stream's limits.
+  if (last.stream_sequence == 0 || last.stream_sequence < first_sequence) return true;
+  natsMsg* message = nullptr;
+  jsErrCode reason{};
+  const natsStatus status =
+      js_GetMsg(&message, jetstream_.get(), stream.c_str(), last.stream_sequence, nullptr, &reason);
+  const NatsMsg owned(message);
+  if (status == NATS_OK) return natsMsg_GetTime(message) == last.stored_at_ns;
+  if (reason == JSNoMessageFoundErr) return false;
+  return failure(nats_error("reading a message of stream " + stream, status, reason));
+}
+
 Result<ConsumerInfo> NatsBus::ensure_consumer(const ConsumerSpec& spec) {
   if (auto ready = require_connected(); !ready) return failure(std::move(ready.error()));
   if (auto sending = require_sending(spec.stream); !sending) {
     return failure(std::move(sending.error()));
   }
+  const auto existing = consumer_info(spec.stream, spec.durable);
+  if (!existing && existing.error().code != ErrorCode::kNotFound) return existing;
+  if (!existing) {
+    // There may be one that counts as none.
+    auto deleted = delete_consumer(spec.stream, spec.durable);
+    if (!deleted) return failure(std::move(deleted.error()));
+  }
+  return add_consumer(spec);
+}
+
+Result<ConsumerInfo> NatsBus::add_consumer(const ConsumerSpec& spec) {
   const std::string deliver_to = deliver_subject(spec.stream, spec.durable);
   jsConsumerConfig config;
   jsConsumerConfig_Init(&config);
@@ -309,7 +350,10 @@ Status NatsBus::delete_consumer(std::string_view stream, std::string_view durabl
   const natsStatus status =
       js_DeleteConsumer(jetstream_.get(), stream_name.c_str(), name.c_str(), nullptr, &reason);
   const bool absent = reason == JSConsumerNotFoundErr || reason == JSStreamNotFoundErr;
-  if (status == NATS_OK || absent) return {};
+  if (status == NATS_OK || absent) {
+    *last_delivery(stream, durable) = {};
+    return {};
+  }
   return failure(nats_error("deleting consumer " + name, status, reason));
 }
 
@@ -322,13 +366,20 @@ Result<ConsumerInfo> NatsBus::consumer_info(std::string_view stream, std::string
   const natsStatus status = js_GetConsumerInfo(&info, jetstream_.get(), stream_name.c_str(),
                                                name.c_str(), nullptr, &reason);
   const JetConsumerInfo owned(info);
-  if (status == NATS_OK) return convert(*info);
-  return failure(nats_error("looking up consumer " + name, status, reason));
+  if (status != NATS_OK) {
+    return failure(nats_error("looking up consumer " + name, status, reason));
+  }
+  const auto fits = fits_its_stream(stream_name, name, *info);
+  if (!fits) return failure(fits.error());
+  if (*fits) return convert(*info);
+  return failure(ErrorCode::kNotFound, "consumer " + name + " has delivered what stream " +
+                                           stream_name + " does not hold: it is made anew");
 }
 
 Result<std::unique_ptr<MessageSource>> NatsBus::open_source(const ConsumerSpec& spec,
                                                             std::vector<std::string> header_names) {
-  return NatsSource::open(connection_.get(), *state_, spec, std::move(header_names), wakeup_);
+  return NatsSource::open(connection_.get(), *state_, spec, std::move(header_names),
+                          last_delivery(spec.stream, spec.durable), wakeup_);
 }
 
 Result<std::unique_ptr<Publisher>> NatsBus::open_publisher(const PublisherLimits& limits) {

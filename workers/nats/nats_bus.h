@@ -4,8 +4,16 @@
 // whose callbacks only move messages into bounded queues. Streams are file storage with limits
 // retention; consumers are push consumers with a deliver group and explicit acks (nats.c 3.4.1 can
 // write past its array in a batched fetch, so pull consumers are not used).
+//
+// A nats-server whose store was damaged or set back gives the sequences that it lost to other
+// messages, and a consumer whose own file was damaged may stand anywhere. Such a consumer would
+// take messages for acknowledged that nobody has seen. So one that claims to have delivered what
+// its stream does not hold, or from which a source of this bus has received what the stream no
+// longer has at that place, counts as none: consumer_info() does not find it, ensure_consumer()
+// makes it anew.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,6 +22,7 @@
 #include "workers/nats/connection_state.h"
 #include "workers/nats/nats_handles.h"
 #include "workers/nats/nats_options.h"
+#include "workers/nats/nats_source.h"
 
 namespace citas::workers {
 
@@ -51,11 +60,19 @@ class NatsBus final : public Bus {
   Status connect(const NatsOptions& options);
   Status require_connected() const;
   Status require_sending(const std::string& stream);
+  // Whether the stream still holds what the consumer has delivered.
+  Result<bool> fits_its_stream(const std::string& stream, const std::string& durable,
+                               const jsConsumerInfo& consumer);
+  Result<bool> holds(const std::string& stream, const LastDelivery& last,
+                     std::uint64_t first_sequence);
+  Result<ConsumerInfo> add_consumer(const ConsumerSpec& spec);
+  std::shared_ptr<LastDelivery>& last_delivery(std::string_view stream, std::string_view durable);
 
   Wakeup& wakeup_;
   std::shared_ptr<ConnectionState> state_;  // shared with nats.c until the connection is closed
   NatsConnection connection_;
   JetStream jetstream_;
+  std::map<std::string, std::shared_ptr<LastDelivery>, std::less<>> last_;  // by stream and durable
 };
 
 }  // namespace citas::workers

@@ -37,16 +37,17 @@ std::optional<Delivery> parse_delivery(std::string_view reply) {
   const auto deliveries = parse_number(words[at]);
   const auto sequence = parse_number(words[at + 1]);
   const auto consumer_sequence = parse_number(words[at + 2]);
-  if (!deliveries || !sequence || !consumer_sequence) return std::nullopt;
-  return Delivery{*deliveries, *sequence, *consumer_sequence};
+  const auto stored_at = parse_number(words[at + 3]);
+  if (!deliveries || !sequence || !consumer_sequence || !stored_at) return std::nullopt;
+  return Delivery{*deliveries, *sequence, *consumer_sequence,
+                  static_cast<std::int64_t>(*stored_at)};
 }
 
-Result<std::unique_ptr<MessageSource>> NatsSource::open(natsConnection* connection,
-                                                        const ConnectionState& state,
-                                                        const ConsumerSpec& spec,
-                                                        std::vector<std::string> header_names,
-                                                        Wakeup& wakeup) {
-  std::unique_ptr<NatsSource> source(new NatsSource(connection, state, std::move(header_names)));
+Result<std::unique_ptr<MessageSource>> NatsSource::open(
+    natsConnection* connection, const ConnectionState& state, const ConsumerSpec& spec,
+    std::vector<std::string> header_names, std::shared_ptr<LastDelivery> last, Wakeup& wakeup) {
+  std::unique_ptr<NatsSource> source(
+      new NatsSource(connection, state, std::move(header_names), std::move(last)));
   // A consumer that was deleted and made again may send as much once more.
   const std::size_t capacity = std::size_t{2} * spec.max_ack_pending;
   auto inbox = NatsInbox::open(connection, deliver_subject(spec.stream, spec.durable),
@@ -80,6 +81,9 @@ Message NatsSource::convert(natsMsg* message) const {
   const char* reply = natsMsg_GetReply(message);
   const auto delivery = parse_delivery(reply == nullptr ? "" : reply);
   if (!delivery) return {.subject = {}, .headers = {}, .payload = {}, .reply = {}};
+  if (delivery->stream_sequence >= last_->stream_sequence) {
+    *last_ = {delivery->stream_sequence, delivery->stored_at_ns};
+  }
   Headers headers;
   for (const std::string& name : header_names_) {
     const char* value = nullptr;

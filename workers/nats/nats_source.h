@@ -20,14 +20,19 @@ namespace citas::workers {
 // Where a consumer's messages are sent to.
 std::string deliver_subject(std::string_view stream, std::string_view durable);
 
+// The message of the highest sequence that a source has handed out, as its stream has it: the
+// sequence and the time of storing together are no other message's. 0: none yet.
+struct LastDelivery {
+  std::uint64_t stream_sequence = 0;
+  std::int64_t stored_at_ns = 0;
+};
+
 class NatsSource final : public MessageSource {
  public:
   // Borrows the connection, its state and the wakeup.
-  static Result<std::unique_ptr<MessageSource>> open(natsConnection* connection,
-                                                     const ConnectionState& state,
-                                                     const ConsumerSpec& spec,
-                                                     std::vector<std::string> header_names,
-                                                     Wakeup& wakeup);
+  static Result<std::unique_ptr<MessageSource>> open(
+      natsConnection* connection, const ConnectionState& state, const ConsumerSpec& spec,
+      std::vector<std::string> header_names, std::shared_ptr<LastDelivery> last, Wakeup& wakeup);
 
   void poll(std::size_t limit, std::vector<Message>& out) override;
   void discard() override;
@@ -38,14 +43,18 @@ class NatsSource final : public MessageSource {
 
  private:
   NatsSource(natsConnection* connection, const ConnectionState& state,
-             std::vector<std::string> header_names)
-      : connection_(connection), state_(state), header_names_(std::move(header_names)) {}
+             std::vector<std::string> header_names, std::shared_ptr<LastDelivery> last)
+      : connection_(connection),
+        state_(state),
+        header_names_(std::move(header_names)),
+        last_(std::move(last)) {}
   Status answer(const Message& message, const std::string& what);
   Message convert(natsMsg* message) const;
 
   natsConnection* connection_;
   const ConnectionState& state_;
   std::vector<std::string> header_names_;
+  const std::shared_ptr<LastDelivery> last_;
   std::unique_ptr<NatsInbox> inbox_;
   std::vector<NatsMsg> taken_;
   std::deque<NatsMsg> waiting_;
@@ -56,6 +65,7 @@ struct Delivery {
   std::uint64_t deliveries = 0;
   std::uint64_t stream_sequence = 0;
   std::uint64_t consumer_sequence = 0;
+  std::int64_t stored_at_ns = 0;  // since 1970
 };
 std::optional<Delivery> parse_delivery(std::string_view reply);
 

@@ -2,8 +2,11 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <set>
 
+#include "tests/contract/workers/hooked_server.h"
 #include "tests/support/temp_folder.h"
 #include "workers/nats/managed_server.h"
 #include "workers/nats/nats_bus.h"
@@ -19,7 +22,9 @@ constexpr std::uint64_t kCount = 5000;
 class NatsFaults : public ::testing::Test {
  protected:
   void SetUp() override {
-    auto server = ManagedServer::start({.directory = folder_.path()});
+    auto server =
+        ManagedServer::start({.directory = folder_.path() / "bus",
+                              .program = citas::testing::hooked_nats_server(folder_.path())});
     ASSERT_TRUE(server) << server.error().message;
     server_ = std::move(*server);
     bus_ = std::move(*NatsBus::open(server_->connection(), wakeup_));
@@ -122,6 +127,93 @@ TEST_F(NatsFaults, AConsumerDeliversWhatWasNotAcknowledgedAfterARestart) {
   }));
   EXPECT_EQ(received[1].payload, "one");
   EXPECT_TRUE(source->ack(received[1]));
+}
+
+// A nats-server that has lost the end of a stream gives its sequences to other messages. To the
+// consumer they are acknowledged: it would never deliver them, and nobody would know.
+TEST_F(NatsFaults, NoMessageHidesBehindALostOne) {
+  const ConsumerSpec spec{.stream = "LETTERS",
+                          .durable = "reader",
+                          .filter_subject = "letters.a",
+                          .deliver_group = "readers"};
+  auto publisher = std::move(*bus_->open_publisher({}));
+  auto source = std::move(*bus_->open_source(spec, {}));
+  std::vector<Completion> completions;
+  std::uint64_t published = 0;
+  const auto publish = [&](const std::string& id) {
+    ASSERT_TRUE(publisher->publish(++published, letter(id)));
+    ASSERT_TRUE(eventually([&] {
+      publisher->poll(completions);
+      return completions.size() == published;
+    }));
+  };
+  std::vector<std::string> received;
+  const auto receive = [&] {
+    std::vector<Message> messages;
+    source->poll(100, messages);
+    for (const Message& message : messages) {
+      received.push_back(message.payload);
+      EXPECT_TRUE(source->ack(message));
+    }
+  };
+  ASSERT_TRUE(bus_->ensure_consumer(spec));
+  for (const char* id : {"one", "two"}) publish(id);
+  const std::filesystem::path messages =
+      folder_.path() / "bus/store/jetstream/$G/streams/LETTERS/msgs";
+  const std::filesystem::path older = folder_.path() / "older";
+  std::filesystem::copy(messages, older, std::filesystem::copy_options::recursive);
+  for (const char* id : {"lost three", "lost four"}) publish(id);
+  ASSERT_TRUE(eventually([&] {
+    receive();
+    return received.size() == 4 &&
+           bus_->consumer_info("LETTERS", "reader")->ack_floor_stream_sequence == 4;
+  }));
+
+  citas::testing::hook(folder_.path(), "if [ -e '" + older.string() + "' ]; then rm -r '" +
+                                           messages.string() + "'; mv '" + older.string() + "' '" +
+                                           messages.string() + "'; fi");
+  kill(server_->pid(), SIGKILL);
+  ASSERT_TRUE(eventually([&] { return bus_->connected() && bus_->connection_count() == 2; }));
+  ASSERT_TRUE(eventually([&] { return bus_->stream_info("LETTERS").has_value(); }));
+  ASSERT_EQ(bus_->stream_info("LETTERS")->last_sequence, 2U);
+  for (const char* id : {"three", "four", "five"}) publish(id);
+  ASSERT_EQ(bus_->stream_info("LETTERS")->last_sequence, 5U);
+
+  EXPECT_EQ(bus_->consumer_info("LETTERS", "reader").error().code, ErrorCode::kNotFound);
+  received.clear();
+  ASSERT_TRUE(eventually([&] { return bus_->ensure_consumer(spec).has_value(); }));
+  ASSERT_TRUE(eventually([&] {
+    receive();
+    return std::ranges::find(received, "four") != received.end();
+  }));
+  EXPECT_NE(std::ranges::find(received, "three"), received.end());
+  EXPECT_TRUE(bus_->consumer_info("LETTERS", "reader"));
+}
+
+// A damaged file of a consumer may say that it has delivered anything.
+TEST_F(NatsFaults, AConsumerThatIsBeyondItsStreamIsMadeAnew) {
+  const ConsumerSpec spec{.stream = "LETTERS",
+                          .durable = "reader",
+                          .filter_subject = "letters.a",
+                          .deliver_group = "readers"};
+  auto source = std::move(*bus_->open_source(spec, {}));
+  ASSERT_TRUE(bus_->ensure_consumer(spec));
+  // Version 2; acknowledged up to 0 and 0, delivered up to 0 and 2^20; nothing pending.
+  const std::string state =
+      (folder_.path() / "bus/store/jetstream/$G/streams/LETTERS/obs/reader/o.dat").string();
+  citas::testing::hook(
+      folder_.path(),
+      "printf '\\026\\002\\000\\000\\000\\200\\200\\100\\000\\000' > '" + state + "'");
+  kill(server_->pid(), SIGKILL);
+  ASSERT_TRUE(eventually([&] { return bus_->connected() && bus_->connection_count() == 2; }));
+  auto publisher = std::move(*bus_->open_publisher({}));
+  ASSERT_TRUE(eventually([&] { return bus_->ensure_consumer(spec).has_value(); }));
+  ASSERT_TRUE(publisher->publish(1, letter("one")));
+  std::vector<Message> received;
+  EXPECT_TRUE(eventually([&] {
+    source->poll(1, received);
+    return !received.empty();
+  }));
 }
 
 // The nats-server shows a new stream a moment before it can send, and a consumer made in that
