@@ -22,13 +22,24 @@ bool is_gapless(const StreamInfo& info) {
   return info.first_sequence == 1 && info.messages == info.last_sequence;
 }
 
+auto no_copy(const std::string& why) {
+  return failure(ErrorCode::kConflict, "the stream " + std::string(kEventsStream) + ": " + why);
+}
+
+// What may be gone at the next look. A stream that says that it has messages and has no last one is
+// not of that kind: nats-server takes the files that tell what a stream holds at their word.
+bool is_for_now(const Error& error) { return error.code == ErrorCode::kUnavailable; }
+
 }  // namespace
 
 Result<std::unique_ptr<Relay>> Relay::open(const EventLog& log, Bus& bus, const Clock& clock,
                                            const RelayOptions& options) {
   auto publisher = bus.open_publisher({.window = options.window});
   if (!publisher) return failure(std::move(publisher.error()));
-  return std::unique_ptr<Relay>(new Relay(log, bus, clock, options, std::move(*publisher)));
+  auto audit = StreamAudit::open(log, bus, clock, options.audit);
+  if (!audit) return failure(std::move(audit.error()));
+  return std::unique_ptr<Relay>(
+      new Relay(log, bus, clock, options, std::move(*publisher), std::move(*audit)));
 }
 
 Result<bool> Relay::step() {
@@ -37,6 +48,7 @@ Result<bool> Relay::step() {
   if (reconciled_ && connection_ != bus_.connection_count()) look_again();
   if (!bus_.connected()) return settled;
   if (reconciled_) {
+    if (auto sound = audit(); !sound || !*sound) return sound;
     auto published = publish_more();
     return published ? Result<bool>(*published || settled) : published;
   }
@@ -56,38 +68,57 @@ Result<bool> Relay::reconcile() {
   acknowledged_.set(sent_.value());
   connection_ = connection;
   reconciled_ = true;
+  audit_->begin(sent_);
   return true;
+}
+
+Result<bool> Relay::audit() {
+  auto found = audit_->step();
+  if (!found) return failure(found.error());
+  if (!*found) return true;
+  difference_ = **std::move(found);
+  look_again();
+  return false;
 }
 
 Result<Position> Relay::bring_in_line() {
   if (auto ensured = ensure_streams(bus_); !ensured) return failure(std::move(ensured.error()));
+  if (difference_) return make_again(*difference_);
   const auto end = verified_end();
-  if (!end) return failure(end.error());
-  if (*end) return **end;
+  if (end || end.error().code != ErrorCode::kConflict) return end;
+  return make_again(end.error().message);
+}
+
+Result<Position> Relay::make_again(const std::string& why) {
   rebuilds_.add();
+  options_.on_replaced(why);
   if (auto deleted = delete_streams(bus_); !deleted) return failure(std::move(deleted.error()));
   if (auto ensured = ensure_streams(bus_); !ensured) return failure(std::move(ensured.error()));
+  difference_.reset();
   return Position{0};
 }
 
-Result<std::optional<Position>> Relay::verified_end() {
+Result<Position> Relay::verified_end() {
   const auto info = bus_.stream_info(kEventsStream);
   if (!info) return failure(info.error());
   if (info->last_sequence == 0) return Position{0};
-  if (!is_gapless(*info)) return std::nullopt;
+  if (!is_gapless(*info)) return no_copy("it lacks messages");
   const auto last = bus_.last_message(kEventsStream);
-  if (!last) return failure(last.error());
+  if (!last && is_for_now(last.error())) return failure(last.error());
+  if (!last) return no_copy("its last message cannot be read");
   const auto position = position_of(*last);
   const bool fits = position && position->value() == last->sequence &&
                     position->value() == info->last_sequence && *position <= log_.committed();
-  if (!fits) return std::nullopt;
+  if (!fits) return no_copy("its last message is not the log's at that place");
   // A restore began another future: what consumers hold may be of one that was given up.
-  if (origin_of(last->headers) != origin_of(log_)) return std::nullopt;
+  if (origin_of(last->headers) != origin_of(log_)) return no_copy("it is of another log or epoch");
   // The hash of a chain covers the identity of its log and everything before.
   const auto record = read_one(log_, *position);
   if (!record) return failure(record.error());
-  if (find_header(last->headers, kHashHeader) != to_hex(record->hash)) return std::nullopt;
-  return position;
+  if (find_header(last->headers, kHashHeader) != to_hex(record->hash)) {
+    return no_copy("its last message has another hash than the log's");
+  }
+  return *position;
 }
 
 Result<bool> Relay::publish_more() {
@@ -135,7 +166,10 @@ bool Relay::settle() {
   return !completions_.empty();
 }
 
-void Relay::look_again() { reconciled_ = false; }
+void Relay::look_again() {
+  reconciled_ = false;
+  audit_->stop();
+}
 
 void Relay::note_lag() {
   if (clock_.monotonic() < next_lag_look_) return;

@@ -6,12 +6,15 @@
 // since, a lost or damaged part), all
 // streams and consumers are deleted and everything is published again from position 1. It looks
 // after every connect and every failure, since the bus behind a new connection may have lost
-// things.
+// things; and then goes on to compare all that the stream holds (stream_audit.h).
 //
 // Thread-safety: step() on one thread; stats() on any.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "events/base/clock.h"
 #include "events/event_log.h"
@@ -19,12 +22,16 @@
 #include "workers/counters.h"
 #include "workers/event_message.h"
 #include "workers/piece.h"
+#include "workers/stream_audit.h"
 
 namespace citas::workers {
 
 struct RelayOptions {
   std::size_t window = 2'048;   // events in flight
   std::size_t max_batch = 512;  // events read and published in one step
+  AuditOptions audit = {};
+  // Told why, whenever the streams are deleted and made again; on the relay's thread.
+  std::function<void(const std::string& why)> on_replaced = [](const std::string&) {};
 };
 
 struct RelayStats {
@@ -49,15 +56,24 @@ class Relay final : public Piece {
 
  private:
   Relay(const EventLog& log, Bus& bus, const Clock& clock, const RelayOptions& options,
-        std::unique_ptr<Publisher> publisher)
-      : log_(log), bus_(bus), clock_(clock), options_(options), publisher_(std::move(publisher)) {}
+        std::unique_ptr<Publisher> publisher, std::unique_ptr<StreamAudit> audit)
+      : log_(log),
+        bus_(bus),
+        clock_(clock),
+        options_(options),
+        publisher_(std::move(publisher)),
+        audit_(std::move(audit)) {}
 
   // Finds out where the stream ends, and makes it fit the log. False: not possible now.
   Result<bool> reconcile();
   // The position that the streams are in line with the log up to, if need be made so.
   Result<Position> bring_in_line();
-  // The position that the stream holds a copy up to; nullopt: it is no copy of this log.
-  Result<std::optional<Position>> verified_end();
+  // The position that the stream holds a copy up to. Conflict, saying why: it is no copy of this
+  // log.
+  Result<Position> verified_end();
+  Result<Position> make_again(const std::string& why);
+  // False when a difference was found, and the streams must be made again.
+  Result<bool> audit();
   Result<bool> publish_more();
   // False when the publication was refused.
   Result<bool> publish(const RecordView& record);
@@ -70,10 +86,12 @@ class Relay final : public Piece {
   const Clock& clock_;
   const RelayOptions options_;
   std::unique_ptr<Publisher> publisher_;
+  std::unique_ptr<StreamAudit> audit_;
   EventMessageReader reader_;
 
   bool reconciled_ = false;
-  std::uint64_t connection_ = 0;  // connection_count() that was reconciled
+  std::optional<std::string> difference_;  // found by the audit
+  std::uint64_t connection_ = 0;           // connection_count() that was reconciled
   Clock::Monotonic next_look_{};
   Clock::Monotonic next_lag_look_{};
   Position sent_;  // last position published

@@ -12,8 +12,14 @@ constexpr std::chrono::hours kMaxTransientAge{7 * 24};
 constexpr std::uint32_t kMaxAckPending = 2048;
 // More, since commands may wait behind many of the clients' in the sequencer's queue.
 constexpr std::uint32_t kMaxConfirmationsPending = 8192;
+constexpr std::uint32_t kMaxAuditPending = 256;
 // Much longer than a batch takes, and short enough that a crash delays its batch little.
 constexpr std::chrono::seconds kAckWait{10};
+
+// Shorter than what the reconciler waits before it asks again (its pending_after): an answer that
+// the bus has taken and lost on the way must not be dropped as a duplicate when it is given once
+// more.
+constexpr std::chrono::seconds kAnswersDuplicateWindow{10};
 
 // What these hold is made again from the log when it expires.
 StreamSpec transient_stream(const char* name, const char* subject) {
@@ -21,6 +27,12 @@ StreamSpec transient_stream(const char* name, const char* subject) {
           .subjects = {subject},
           .max_bytes = kMaxTransientBytes,
           .max_age = kMaxTransientAge};
+}
+
+StreamSpec answers_stream(const char* name, const char* subject) {
+  StreamSpec spec = transient_stream(name, subject);
+  spec.duplicate_window = kAnswersDuplicateWindow;
+  return spec;
 }
 
 // "citas.appointment.requested.v1" -> "appointment.requested".
@@ -52,8 +64,8 @@ std::span<const StreamSpec> stream_specs() {
   static const std::array<StreamSpec, 4> specs{
       StreamSpec{.name = kEventsStream, .subjects = {"citas.events.>"}},
       transient_stream(kRedeliverStream, "citas.redeliver.*"),
-      transient_stream(kConfirmationsStream, "citas.confirmations.*"),
-      transient_stream(kDeadLettersStream, "citas.deadletters.*"),
+      answers_stream(kConfirmationsStream, "citas.confirmations.*"),
+      answers_stream(kDeadLettersStream, "citas.deadletters.*"),
   };
   return specs;
 }
@@ -106,6 +118,10 @@ ConsumerSpec redeliver_consumer(CountryCode country) {
 ConsumerSpec confirmations_consumer() {
   return consumer(kConfirmationsStream, "confirmations", "citas.confirmations.*",
                   kMaxConfirmationsPending);
+}
+
+ConsumerSpec audit_consumer() {
+  return consumer(kEventsStream, "audit", "citas.events.>", kMaxAuditPending);
 }
 
 ConsumerSpec dead_letters_consumer() {

@@ -53,5 +53,7 @@ ConsumerSpec processor_consumer(CountryCode country);
 ConsumerSpec redeliver_consumer(CountryCode country);
 ConsumerSpec confirmations_consumer();
 ConsumerSpec dead_letters_consumer();
+// Reads all of the events' stream, to compare it with the log.
+ConsumerSpec audit_consumer();
 
 }  // namespace citas::workers

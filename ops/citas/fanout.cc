@@ -73,8 +73,9 @@ Result<std::unique_ptr<FanOut::Line>> FanOut::connect(const workers::NatsOptions
   return line;
 }
 
-Status FanOut::open_pieces(const FanOutParts& parts) {
-  auto relay = workers::Relay::open(parts.log, *publishing_->bus, parts.clock, {});
+Status FanOut::open_pieces(const FanOutParts& parts, const WorkerHooks& hooks) {
+  auto relay = workers::Relay::open(parts.log, *publishing_->bus, parts.clock,
+                                    {.on_replaced = hooks.on_streams_replaced});
   if (!relay) return failure(relay.error());
   relay_ = *std::move(relay);
   auto reconciler =
@@ -114,7 +115,8 @@ Result<std::unique_ptr<FanOut>> FanOut::start(const FanOutParts& parts,
     if (!connected) return failure(connected.error());
     *line = *std::move(connected);
   }
-  if (const Status opened = fanout->open_pieces(parts); !opened) return failure(opened.error());
+  if (const Status opened = fanout->open_pieces(parts, hooks); !opened)
+    return failure(opened.error());
   parts.log.add_commit_listener(
       [wakeup = &fanout->publishing_->wakeup](Position) { wakeup->notify(); });
   for (const CountryCode& country : processors) {

@@ -41,6 +41,8 @@ struct WorkerHooks {
   OnWorkerFatal on_processor_stopped;
   // Asked before each step; while it says no, the bus keeps what comes.
   std::function<bool()> may_step;
+  // The streams did not match the log, and are made again from it.
+  std::function<void(const std::string& why)> on_streams_replaced = [](const std::string&) {};
 };
 
 using RulesByCountry = std::map<CountryCode, workers::ConfiguredRules>;
@@ -116,7 +118,7 @@ class FanOut {
   };
   FanOut() = default;
   static Result<std::unique_ptr<Line>> connect(const workers::NatsOptions& nats);
-  Status open_pieces(const FanOutParts& parts);
+  Status open_pieces(const FanOutParts& parts, const WorkerHooks& hooks);
   void start_threads(const WorkerHooks& hooks);
 
   std::unique_ptr<Line> publishing_;  // relay and reconciler

@@ -53,6 +53,10 @@ void MemoryBroker::roll_back(std::string_view stream, std::uint64_t last) {
   ++starts_;
 }
 
+void MemoryBroker::damage(std::string_view stream, std::uint64_t sequence) {
+  if (Stream* found = find_stream(stream)) found->damaged.insert(sequence);
+}
+
 Status MemoryBroker::ensure_stream(const StreamSpec& spec) {
   streams_[spec.name].spec = spec;
   return {};
@@ -78,7 +82,7 @@ Result<StoredMessage> MemoryBroker::last_message(std::string_view stream) const 
   if (found->messages.empty()) {
     return failure(ErrorCode::kNotFound, "stream " + std::string(stream) + " is empty");
   }
-  return found->messages.back();
+  return message(stream, found->last());
 }
 
 Result<std::uint64_t> MemoryBroker::next_sequence(std::string_view stream,
@@ -96,7 +100,8 @@ Result<std::uint64_t> MemoryBroker::next_sequence(std::string_view stream,
 Result<StoredMessage> MemoryBroker::message(std::string_view stream, std::uint64_t sequence) const {
   const Stream* found = find_stream(stream);
   if (found == nullptr) return no_such_stream(stream);
-  if (sequence < found->first || sequence > found->last()) {
+  const bool is_there = sequence >= found->first && sequence <= found->last();
+  if (!is_there || found->damaged.contains(sequence)) {
     return failure(ErrorCode::kNotFound, "no message " + std::to_string(sequence));
   }
   return found->messages[sequence - found->first];
@@ -192,7 +197,7 @@ void MemoryBroker::deliver(std::string_view stream, std::string_view durable, st
                            const std::function<void(const Delivery&)>& visit) {
   Stream* found = find_stream(stream);
   Consumer* consumer = find_consumer(stream, durable);
-  if (consumer == nullptr) return;
+  if (consumer == nullptr || mute_) return;
   for (std::size_t i = 0; i < limit; ++i) {
     const auto sequence = next_due(*found, *consumer);
     if (!sequence) return;
@@ -223,6 +228,7 @@ std::optional<std::uint64_t> MemoryBroker::next_due(const Stream& stream,
   while (consumer.next <= stream.last()) {
     const std::uint64_t sequence = consumer.next++;
     const StoredMessage& message = stream.messages[sequence - stream.first];
+    if (stream.damaged.contains(sequence)) continue;
     if (subject_matches(consumer.spec.filter_subject, message.subject)) return sequence;
   }
   return std::nullopt;

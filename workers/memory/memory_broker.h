@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -35,6 +36,10 @@ class MemoryBroker {
   void wipe();
   // An older copy of the store came back: messages after `last` are gone. Counts as a restart.
   void roll_back(std::string_view stream, std::uint64_t last);
+  // The bytes of a message are damaged: it is counted still, but can be read by nobody.
+  void damage(std::string_view stream, std::uint64_t sequence);
+  // While true, consumers deliver nothing.
+  void mute(bool mute) { mute_ = mute; }
   // While true, publications are stored but their acks get lost (UnknownOutcome).
   void lose_acks(bool lose) { lose_acks_ = lose; }
   // While true, acks that arrive together arrive in the wrong order.
@@ -101,6 +106,7 @@ class MemoryBroker {
     std::deque<StoredMessage> messages;  // messages[i] has sequence first + i
     std::unordered_map<std::string, Seen> seen;
     std::map<std::string, Consumer, std::less<>> consumers;
+    std::set<std::uint64_t> damaged;
 
     std::uint64_t last() const { return first + messages.size() - 1; }
   };
@@ -118,6 +124,7 @@ class MemoryBroker {
   bool lose_acks_ = false;
   bool reverse_acks_ = false;
   std::size_t deliveries_to_lose_ = 0;
+  bool mute_ = false;
   bool refuse_consumers_ = false;
   std::uint64_t starts_ = 1;
   std::map<std::string, Stream, std::less<>> streams_;

@@ -5,6 +5,7 @@
 
 #include "tests/unit/workers/log_world.h"
 #include "workers/dead_letter.h"
+#include "workers/reconciler.h"
 #include "workers/topology.h"
 #include "workers/traceparent.h"
 
@@ -112,6 +113,15 @@ TEST(Topology, SubjectsFollowTheTypes) {
   EXPECT_EQ(country_of_subject("citas.confirmations.PE"), kPeru);
   EXPECT_EQ(country_of_subject("citas.confirmations.pe"), std::nullopt);
   EXPECT_EQ(country_of_subject("citas.confirmations."), std::nullopt);
+}
+
+// Else what was lost on the bus would be dropped as a duplicate for as long as the window is.
+TEST(Topology, AnAnswerToWhatTheReconcilerAsksAgainIsNoDuplicate) {
+  for (const StreamSpec& spec : stream_specs()) {
+    const bool holds_answers = spec.name == kConfirmationsStream || spec.name == kDeadLettersStream;
+    if (!holds_answers) continue;
+    EXPECT_LT(spec.duplicate_window, ReconcilerOptions{}.pending_after) << spec.name;
+  }
 }
 
 TEST(Traceparent, OnlyTheStandardFormPasses) {

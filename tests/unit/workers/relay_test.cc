@@ -1,6 +1,7 @@
 // Given a log and a bus in any state, when the relay has run, then the stream is a copy of the log.
 #include "workers/relay.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/unit/workers/log_world.h"
@@ -11,6 +12,8 @@ namespace citas::workers {
 namespace {
 
 using std::chrono::milliseconds;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 class RelayTest : public testing::Test {
  protected:
@@ -22,7 +25,18 @@ class RelayTest : public testing::Test {
     }
   }
   std::unique_ptr<Relay> relay_of(LogWorld& world) {
-    return std::move(*Relay::open(world.log, bus_, world.clock, {.window = 8, .max_batch = 3}));
+    return std::move(
+        *Relay::open(world.log, bus_, world.clock,
+                     {.window = 8, .max_batch = 3, .on_replaced = [this](const std::string& why) {
+                        reasons_.push_back(why);
+                      }}));
+  }
+  void run_for(milliseconds time, Relay& relay) {
+    for (milliseconds passed{0}; passed < time; passed += milliseconds{10}) {
+      while (relay.step().value()) {
+      }
+      world_.clock.advance(milliseconds{10});
+    }
   }
   void expect_copy_of(const LogWorld& world) {
     const std::uint64_t head = world.log.head().position.value();
@@ -46,6 +60,7 @@ class RelayTest : public testing::Test {
   LogWorld world_;
   MemoryBroker broker_{world_.clock};
   MemoryBus bus_{broker_};
+  std::vector<std::string> reasons_;  // for which streams were replaced
 };
 
 TEST_F(RelayTest, PublishesEverythingInOrder) {
@@ -185,6 +200,49 @@ TEST_F(RelayTest, AnOlderStoreOfTheBusIsBroughtUpToDate) {
   run(world_, *relay);
   expect_copy_of(world_);
   EXPECT_EQ(relay->stats().rebuilds, 0U);
+}
+
+TEST_F(RelayTest, AStreamWhoseEndCannotBeReadIsReplaced) {
+  for (int i = 0; i < 9; ++i) world_.request(kPeru);
+  auto relay = relay_of(world_);
+  run(world_, *relay);
+  broker_.damage(kEventsStream, 9);
+  broker_.set_up(false);
+  broker_.set_up(true);
+  run(world_, *relay);
+  expect_copy_of(world_);
+  EXPECT_EQ(relay->stats().rebuilds, 1U);
+}
+
+// The end of the stream fits the log, so that only reading all of it shows what is wrong.
+TEST_F(RelayTest, ADamagedMessageInTheMiddleIsFoundAndTheStreamReplaced) {
+  for (int i = 0; i < 1'000; ++i) world_.request(kPeru);
+  auto relay = relay_of(world_);
+  run(world_, *relay);
+  run_for(std::chrono::seconds{5}, *relay);
+  EXPECT_EQ(relay->stats().rebuilds, 0U);
+  broker_.damage(kEventsStream, 777);
+  broker_.set_up(false);
+  broker_.set_up(true);
+  run_for(std::chrono::seconds{5}, *relay);
+  EXPECT_THAT(reasons_, ElementsAre(HasSubstr("event 777 ")));
+  run(world_, *relay);
+  expect_copy_of(world_);
+  EXPECT_EQ(relay->stats().rebuilds, 1U);
+  EXPECT_FALSE(bus_.consumer_info(kEventsStream, audit_consumer().durable));
+}
+
+TEST_F(RelayTest, AStreamThatIsNotSentAnyMoreIsReplaced) {
+  for (int i = 0; i < 9; ++i) world_.request(kPeru);
+  auto relay = relay_of(world_);
+  run(world_, *relay);
+  broker_.mute(true);
+  broker_.set_up(false);
+  broker_.set_up(true);
+  run_for(std::chrono::seconds{4}, *relay);
+  EXPECT_EQ(relay->stats().rebuilds, 0U);
+  run_for(std::chrono::seconds{2}, *relay);
+  EXPECT_THAT(reasons_, ElementsAre(HasSubstr("event 1 ")));
 }
 
 TEST_F(RelayTest, AStreamDeletedWhileRunningIsMadeAgain) {
