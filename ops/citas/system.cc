@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "events/base/thread_name.h"
 #include "projections/all_projections.h"
 #include "projections/appointments/appointments_by_insured.h"
 
@@ -68,6 +69,7 @@ System::~System() {
     if (!server_->drain(kDrainTime)) json_log_.warning("some connections did not end in time");
     server_->stop();
   }
+  bus_start_ = {};
   if (fanout_) fanout_->stop();
   sequencer_thread_.reset();
   admin_.reset();
@@ -132,18 +134,30 @@ Result<workers::NatsOptions> System::start_bus() {
   workers::ManagedServerOptions options;
   options.directory = options_.data / "bus";
   options.max_file_store_bytes = bus_store_bytes(free_space_->state().space.capacity_bytes);
-  auto started = workers::ManagedServer::start(options);
-  if (!started && started.error().code == ErrorCode::kUnavailable) {
+  options.on_store_deleted = [this] {
+    json_log_.warning("the bus cannot read its store any more and is filled again from the log");
+  };
+  auto begun = workers::ManagedServer::begin(options);
+  if (!begun) return failure(begun.error());
+  managed_bus_ = *std::move(begun);
+  // What it takes the bus to come up grows with what it holds, and clients need not wait for it.
+  bus_start_ = std::jthread([this](const std::stop_token& stop) { see_bus_up(stop); });
+  return managed_bus_->connection();
+}
+
+void System::see_bus_up(const std::stop_token& stop) {
+  name_this_thread("bus-start");
+  Status up = managed_bus_->wait_until_up(stop);
+  if (!up && up.error().code == ErrorCode::kUnavailable && !stop.stop_requested()) {
     // Everything on the bus is a copy of the log: a store that does not start is no loss.
     json_log_.warning("the bus did not start and is set up anew from the log",
-                      {{"reason", std::string_view(started.error().message)}});
-    std::error_code ignored;
-    std::filesystem::remove_all(options.directory, ignored);
-    started = workers::ManagedServer::start(options);
+                      {{"reason", std::string_view(up.error().message)}});
+    managed_bus_->start_over();
+    up = managed_bus_->wait_until_up(stop);
   }
-  if (!started) return failure(started.error());
-  managed_bus_ = *std::move(started);
-  return managed_bus_->connection();
+  if (up || stop.stop_requested()) return;
+  if (up.error().code == ErrorCode::kFailedPrecondition) return on_fatal_(up.error());
+  json_log_.error("the bus does not start", {{"reason", std::string_view(up.error().message)}});
 }
 
 WorkerHooks System::worker_hooks() {
@@ -156,7 +170,12 @@ WorkerHooks System::worker_hooks() {
                 json_log_.error("processor stopped",
                                 {{"piece", piece}, {"reason", std::string_view(error.message)}});
               },
-          .may_step = [this] { return free_space_->has_room(); }};
+          .may_step = [this] { return free_space_->has_room(); },
+          .on_streams_replaced =
+              [this](const std::string& why) {
+                json_log_.warning("the bus is no copy of the log and is filled again from it",
+                                  {{"reason", std::string_view(why)}});
+              }};
 }
 
 Status System::start_fanout() {
@@ -315,6 +334,11 @@ void System::scrape_fanout(Metrics& metrics) const {
                     relay.rebuilds);
   metrics.set_total("citas_redelivered_total", "Pending requests sent to their country again.",
                     fanout_->redelivered());
+  if (managed_bus_) {
+    metrics.set_total("citas_bus_stores_deleted_total",
+                      "How often the bus could not read its store, which was made anew.",
+                      managed_bus_->deleted_stores());
+  }
   for (const auto& [name, counters] : fanout_->counters()) {
     const Metrics::Labels labels{{"consumer", name}};
     metrics.set_total("citas_deliveries_total", "Messages received.", counters->deliveries.value(),

@@ -10,6 +10,8 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stop_token>
+#include <thread>
 
 #include "api/application.h"
 #include "api/http/server.h"
@@ -57,6 +59,7 @@ class System final : public api::HealthPort {
   Status start_fanout();
   Status start_http();
   void watch_disk();
+  void see_bus_up(const std::stop_token& stop);
   void follow(const FreeSpaceState& state);
   void observe(const api::ResponseObservation& response);
   void scrape(Metrics& metrics) const;
@@ -86,6 +89,7 @@ class System final : public api::HealthPort {
   std::unique_ptr<api::Application> application_;
   std::unique_ptr<api::http::Server> server_;
   std::unique_ptr<workers::ManagedServer> managed_bus_;
+  std::jthread bus_start_;
   std::unique_ptr<FanOut> fanout_;  // null with --nats none
   std::unique_ptr<commands::SequencerThread> sequencer_thread_;
   std::unique_ptr<projections::ProjectionDriver> projection_driver_;

@@ -34,6 +34,8 @@ constexpr std::chrono::seconds kStableAfter{30};
 constexpr milliseconds kProbeTimeout{2000};
 constexpr milliseconds kProbePause{20};
 constexpr int kPortAttempts = 3;
+// Of a child that was up before.
+constexpr int kMostEndingsByItself = 3;
 constexpr std::size_t kPasswordBytes = 24;
 
 // In a nats-server configuration, strings are quoted as in JSON.
@@ -122,10 +124,12 @@ ManagedServer::~ManagedServer() {
   close(stop_event_);
 }
 
-Result<std::unique_ptr<ManagedServer>> ManagedServer::start(const ManagedServerOptions& options) {
+// With the program's path, and an absolute folder that exists.
+Result<ManagedServerOptions> ManagedServer::prepared(const ManagedServerOptions& options) {
   const auto program = find_program(options.program);
   if (!program) return failure(missing(options.program));
   ManagedServerOptions resolved = options;
+  resolved.program = *program;
   std::error_code error;
   resolved.directory = std::filesystem::absolute(options.directory, error);
   std::filesystem::create_directories(resolved.directory, error);
@@ -136,15 +140,29 @@ Result<std::unique_ptr<ManagedServer>> ManagedServer::start(const ManagedServerO
     return failure(ErrorCode::kUnavailable,
                    "creating " + resolved.directory.string() + ": " + error.message());
   }
-  Status launched;
+  return resolved;
+}
+
+Result<std::unique_ptr<ManagedServer>> ManagedServer::begin(const ManagedServerOptions& options) {
+  const auto resolved = prepared(options);
+  if (!resolved) return failure(resolved.error());
+  std::unique_ptr<ManagedServer> server(new ManagedServer(*resolved));
+  if (auto launched = server->launch(); !launched) return failure(std::move(launched.error()));
+  return server;
+}
+
+Result<std::unique_ptr<ManagedServer>> ManagedServer::start(const ManagedServerOptions& options) {
+  Result<std::unique_ptr<ManagedServer>> server;
   // Another process may take the port between our look and the server's bind.
   for (int attempt = 0; attempt < kPortAttempts; ++attempt) {
-    std::unique_ptr<ManagedServer> server(new ManagedServer(resolved));
-    launched = server->launch(*program);
-    if (launched) return server;
-    if (launched.error().code != ErrorCode::kUnavailable) break;
+    server = begin(options);
+    if (!server) return server;
+    const Status up = (*server)->wait_until_up();
+    if (up) return server;
+    server = failure(up.error());
+    if (up.error().code != ErrorCode::kUnavailable) break;
   }
-  return failure(std::move(launched.error()));
+  return server;
 }
 
 NatsOptions ManagedServer::connection() const {
@@ -160,8 +178,7 @@ void ManagedServer::restart() {
   eventfd_write(stop_event_, 1);
 }
 
-Status ManagedServer::launch(const std::string& program_path) {
-  program_path_ = program_path;
+Status ManagedServer::launch() {
   auto killed = kill_orphan(options_.directory / "nats-server.pid", config_path_);
   if (!killed) return killed;
   const auto port = pick_port();
@@ -169,15 +186,20 @@ Status ManagedServer::launch(const std::string& program_path) {
   port_ = *port;
   auto written = write_private_file(config_path_, config_text(options_, port_, user_, password_));
   if (!written) return written;
-  supervisor_ = std::jthread([this](const std::stop_token& stop) { supervise(stop); });
-  return wait_until_ready();
+  supervisor_ = std::jthread([this](const std::stop_token& stop_told) { supervise(stop_told); });
+  return {};
 }
 
-Status ManagedServer::wait_until_ready() {
+void ManagedServer::start_over() {
+  delete_requested_ = true;
+  restart();
+}
+
+Status ManagedServer::wait_until_up(const std::stop_token& stop) {
   const auto deadline = Steady::now() + options_.start_timeout;
+  const std::uint64_t restarts = restarts_;
   while (!probe(connection()).jetstream) {
-    const bool hopeless = Steady::now() > deadline || restarts_.load() > 1;
-    if (hopeless) {
+    if (Steady::now() > deadline || restarts_ > restarts + 1 || stop.stop_requested()) {
       return failure(ErrorCode::kUnavailable,
                      "nats-server does not come up: see " +
                          (options_.directory / "nats-server.log").string() + " and " +
@@ -187,7 +209,10 @@ Status ManagedServer::wait_until_ready() {
   }
   NatsOptions anonymous = connection();
   anonymous.user.clear();
-  if (probe(anonymous).connecting == NATS_CONNECTION_AUTH_FAILED) return {};
+  if (probe(anonymous).connecting == NATS_CONNECTION_AUTH_FAILED) {
+    was_up_ = true;
+    return {};
+  }
   return failure(ErrorCode::kFailedPrecondition,
                  "nats-server lets anonymous clients in: check its version, expected is 2.9");
 }
@@ -197,19 +222,36 @@ void ManagedServer::supervise(const std::stop_token& stop) {
   milliseconds pause = kFirstPause;
   while (!stop.stop_requested()) {
     const auto started = Steady::now();
-    run_once(stop);
+    const Ending ending = run_once(stop);
     if (stop.stop_requested()) return;
-    if (Steady::now() - started > kStableAfter) pause = kFirstPause;
+    const bool was_stable = Steady::now() - started > kStableAfter;
+    if (was_stable) pause = kFirstPause;
+    note(was_stable ? Ending::kKilled : ending);
     wait_readable(stop_event_, pause);
     pause = std::min(pause * 2, kLongestPause);
     ++restarts_;
   }
 }
 
-void ManagedServer::run_once(const std::stop_token& stop) {
+// Before it was up for the first time, whoever starts it decides.
+void ManagedServer::note(Ending ending) {
+  endings_by_itself_ = ending == Ending::kByItself && was_up_ ? endings_by_itself_ + 1 : 0;
+  if (!delete_requested_.exchange(false) && endings_by_itself_ < kMostEndingsByItself) return;
+  endings_by_itself_ = 0;
+  delete_store();
+}
+
+void ManagedServer::delete_store() {
+  std::error_code ignored;  // if it stays, the child ends again, and so it is tried again
+  std::filesystem::remove_all(options_.directory / "store", ignored);
+  ++deleted_stores_;
+  options_.on_store_deleted();
+}
+
+ManagedServer::Ending ManagedServer::run_once(const std::stop_token& stop) {
   const auto child =
-      spawn_server(program_path_, config_path_, options_.directory / "nats-server.out");
-  if (!child) return;
+      spawn_server(options_.program, config_path_, options_.directory / "nats-server.out");
+  if (!child) return Ending::kKilled;
   // Without the file an orphan would only be found by the kernel, which is the rule anyway.
   static_cast<void>(write_pid_file(options_.directory / "nats-server.pid", *child));
   const int pidfd = pidfd_open(*child, 0);
@@ -219,6 +261,7 @@ void ManagedServer::run_once(const std::stop_token& stop) {
                                 pollfd{.fd = stop_event_, .events = POLLIN, .revents = 0}};
   while (poll(entries.data(), entries.size(), -1) < 0 && errno == EINTR) {
   }
+  bool told = true;
   if (restart_requested_.exchange(false)) {
     // A stop whose event is swallowed here is seen by the loop of supervise().
     eventfd_t ignored = 0;
@@ -226,10 +269,15 @@ void ManagedServer::run_once(const std::stop_token& stop) {
     terminate(pidfd);
   } else if (stop.stop_requested()) {
     terminate(pidfd);
+  } else {
+    told = false;
   }
-  waitpid(*child, nullptr, 0);
+  int status = 0;
+  waitpid(*child, &status, 0);
   pid_ = 0;
   close(pidfd);
+  if (told) return Ending::kAsTold;
+  return WIFEXITED(status) ? Ending::kByItself : Ending::kKilled;
 }
 
 void ManagedServer::terminate(int pidfd) {

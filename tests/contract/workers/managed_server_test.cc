@@ -8,11 +8,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <fstream>
 #include <functional>
 #include <iterator>
 #include <string>
 
+#include "tests/contract/workers/hooked_server.h"
 #include "tests/support/temp_folder.h"
 #include "workers/nats/nats_bus.h"
 #include "workers/nats/server_process.h"
@@ -109,6 +111,45 @@ TEST(ManagedServer, ComesBackOnTheSamePortWhenKilled) {
   ASSERT_TRUE(soon([&] { return bus->connected() && bus->connection_count() == 2; }));
   EXPECT_NE((*server)->pid(), first);
   EXPECT_EQ((*server)->restarts(), 1U);
+}
+
+TEST(ManagedServer, AStoreThatItCannotReadAnyMoreIsDeleted) {
+  const TempFolder folder;
+  std::atomic<int> told = 0;
+  const auto server =
+      ManagedServer::start({.directory = folder.path() / "bus",
+                            .program = citas::testing::hooked_nats_server(folder.path()),
+                            .on_store_deleted = [&] { ++told; }});
+  ASSERT_TRUE(server) << server.error().message;
+  Wakeup wakeup;
+  const auto bus = std::move(*NatsBus::open((*server)->connection(), wakeup));
+  ASSERT_TRUE(soon([&] { return bus->connected(); }));
+  ASSERT_TRUE(bus->ensure_stream({.name = "LETTERS", .subjects = {"letters.>"}}));
+
+  // As a nats-server that panics on what it finds there.
+  const std::string stream = (folder.path() / "bus/store/jetstream/$G/streams/LETTERS").string();
+  citas::testing::hook(folder.path(), "if [ -e '" + stream + "' ]; then exit 2; fi");
+  kill((*server)->pid(), SIGKILL);
+  ASSERT_TRUE(soon([&] { return bus->connected() && bus->connection_count() == 2; }));
+  EXPECT_EQ((*server)->deleted_stores(), 1U);
+  EXPECT_EQ(told, 1);
+  EXPECT_EQ(bus->stream_info("LETTERS").error().code, ErrorCode::kNotFound);
+}
+
+TEST(ManagedServer, AStoreOutlivesAnyNumberOfKills) {
+  const TempFolder folder;
+  const auto server = ManagedServer::start({.directory = folder.path()});
+  ASSERT_TRUE(server) << server.error().message;
+  Wakeup wakeup;
+  const auto bus = std::move(*NatsBus::open((*server)->connection(), wakeup));
+  ASSERT_TRUE(soon([&] { return bus->connected(); }));
+  ASSERT_TRUE(bus->ensure_stream({.name = "LETTERS", .subjects = {"letters.>"}}));
+  for (std::uint64_t connection = 2; connection <= 5; ++connection) {
+    kill((*server)->pid(), SIGKILL);
+    ASSERT_TRUE(soon([&] { return bus->connected() && bus->connection_count() == connection; }));
+  }
+  EXPECT_EQ((*server)->deleted_stores(), 0U);
+  EXPECT_TRUE(bus->stream_info("LETTERS"));
 }
 
 TEST(ManagedServer, EndsWithItsObject) {
