@@ -185,7 +185,7 @@ class Nats:
         self.port = -1  # the server picks one
         self.process = None
 
-    def start(self):
+    def start(self, timeout_s=30):
         for stale in self.folder.glob("*.ports"):
             stale.unlink()
         self.process = Process(
@@ -193,7 +193,7 @@ class Nats:
             + ["--ports_file_dir", self.folder],
             self.folder / "nats.log",
         )
-        self.port = wait_until(self._reported_port, "nats-server reports its port")
+        self.port = wait_until(self._reported_port, "nats-server reports its port", timeout_s)
         return self
 
     def _reported_port(self):

@@ -1,17 +1,21 @@
 """All suites, by name."""
 
 import bus
+import bus_rot
 import clock
 import disk
 import kill
 import race
+import recovery
 import soak
 
 SUITES = {
     **kill.SUITES,
+    **recovery.SUITES,
     **disk.SUITES,
     **race.SUITES,
     **bus.SUITES,
+    **bus_rot.SUITES,
     **clock.SUITES,
     **soak.SUITES,
 }
