@@ -186,7 +186,9 @@ Status ManagedServer::launch() {
   port_ = *port;
   auto written = write_private_file(config_path_, config_text(options_, port_, user_, password_));
   if (!written) return written;
-  supervisor_ = std::jthread([this](const std::stop_token& stop_told) { supervise(stop_told); });
+  supervisor_ = std::jthread([this](const std::stop_token& stop) { supervise(stop); });
+  // From here on the pid file is of this server, not of an earlier one.
+  spawn_tried_.wait(false);
   return {};
 }
 
@@ -248,15 +250,24 @@ void ManagedServer::delete_store() {
   options_.on_store_deleted();
 }
 
+void ManagedServer::tell_spawn_tried() {
+  spawn_tried_ = true;
+  spawn_tried_.notify_all();
+}
+
 ManagedServer::Ending ManagedServer::run_once(const std::stop_token& stop) {
   const auto child =
       spawn_server(options_.program, config_path_, options_.directory / "nats-server.out");
-  if (!child) return Ending::kKilled;
+  if (!child) {
+    tell_spawn_tried();
+    return Ending::kKilled;
+  }
   // Without the file an orphan would only be found by the kernel, which is the rule anyway.
   static_cast<void>(write_pid_file(options_.directory / "nats-server.pid", *child));
   const int pidfd = pidfd_open(*child, 0);
   CHECK(pidfd >= 0);
   pid_ = *child;
+  tell_spawn_tried();
   std::array<pollfd, 2> entries{pollfd{.fd = pidfd, .events = POLLIN, .revents = 0},
                                 pollfd{.fd = stop_event_, .events = POLLIN, .revents = 0}};
   while (poll(entries.data(), entries.size(), -1) < 0 && errno == EINTR) {

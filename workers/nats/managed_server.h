@@ -78,6 +78,7 @@ class ManagedServer {
   void supervise(const std::stop_token& stop);
   enum class Ending { kAsTold, kByItself, kKilled };
   Ending run_once(const std::stop_token& stop);
+  void tell_spawn_tried();
   void note(Ending ending);
   void delete_store();
   void terminate(int pidfd);
@@ -92,6 +93,7 @@ class ManagedServer {
   std::atomic<std::uint64_t> deleted_stores_{0};
   std::atomic<bool> restart_requested_{false};
   std::atomic<bool> delete_requested_{false};
+  std::atomic<bool> spawn_tried_{false};
   std::atomic<bool> was_up_{false};
   int endings_by_itself_ = 0;  // in a row; the supervisor's
   int stop_event_ = -1;        // an eventfd, readable once a stop or a restart is requested
