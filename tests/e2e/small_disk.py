@@ -5,14 +5,16 @@ import ctypes
 import os
 import pathlib
 
-import pytest
-
 CLONE_NEWNS = 0x00020000
 MS_REC = 0x4000
 MS_PRIVATE = 1 << 18
 MNT_DETACH = 2
 
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+class CannotMount(Exception):
+    """Mounting takes root, and a container that allows it."""
 
 
 def _checked(result, what):
@@ -29,15 +31,15 @@ def _enter_private_mounts():
 
 @contextlib.contextmanager
 def small_disk(folder, size_mib):
-    """Mounts a tmpfs of that size at `folder`; skips the test where mounting is not allowed."""
+    """Mounts a tmpfs of that size at `folder`; raises CannotMount where that is not allowed."""
     folder = pathlib.Path(folder)
-    folder.mkdir()
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         _enter_private_mounts()
         options = f"size={size_mib}m,mode=0700".encode()
         _checked(_libc.mount(b"tmpfs", bytes(folder), b"tmpfs", 0, options), "mount tmpfs")
     except OSError as refused:
-        pytest.skip(f"a tmpfs cannot be mounted here (it takes root): {refused}")
+        raise CannotMount(f"a tmpfs cannot be mounted here (it takes root): {refused}") from refused
     try:
         yield folder
     finally:

@@ -3,9 +3,11 @@
 Speaks the protocol of NATS itself, so that nothing of citas is trusted to read what citas wrote.
 """
 
+import dataclasses
 import json
 import os
 import pathlib
+import re
 import socket
 import subprocess
 
@@ -19,14 +21,34 @@ STORE_READER = pathlib.Path(
 TIMEOUT_S = 30
 
 
-class NatsWire:
-    """One connection to a nats-server without authentication."""
+@dataclasses.dataclass(frozen=True)
+class BusAddress:
+    """Where a nats-server listens on this machine, and what it wants to be told."""
 
-    def __init__(self, port):
-        self._socket = socket.create_connection(("127.0.0.1", port), TIMEOUT_S)
+    port: int
+    user: str = None
+    password: str = None
+
+
+def managed_bus(data):
+    """That of a server's own bus, as its configuration has it."""
+    config = (data / "bus/nats-server.conf").read_text()
+    port = re.search(r"^port: (\d+)$", config, re.MULTILINE)
+    user = re.search(r'user: "([^"]*)", password: "([^"]*)"', config)
+    return BusAddress(int(port[1]), user[1], user[2])
+
+
+class NatsWire:
+    """One connection to a nats-server."""
+
+    def __init__(self, bus):
+        self._socket = socket.create_connection(("127.0.0.1", bus.port), TIMEOUT_S)
         self._file = self._socket.makefile("rb")
         self._file.readline()  # INFO
-        self._send(b'CONNECT {"verbose":false,"headers":true}\r\n')
+        hello = {"verbose": False, "headers": True}
+        if bus.user:
+            hello |= {"user": bus.user, "pass": bus.password}
+        self._send(f"CONNECT {json.dumps(hello)}\r\n".encode())
 
     def close(self):
         self._file.close()
@@ -73,9 +95,9 @@ def parse_headers(block):
     return dict(line.split(": ", 1) if ": " in line else line.split(":", 1) for line in lines if line)
 
 
-def stream_messages(port, stream="CITAS_EVENTS"):
+def stream_messages(bus, stream="CITAS_EVENTS"):
     """All messages of a stream in order, as (subject, headers, payload)."""
-    wire = NatsWire(port)
+    wire = NatsWire(bus)
     try:
         state = wire.request(f"$JS.API.STREAM.INFO.{stream}", None)
         promise("state" in state, f"no stream {stream}: {state}")
@@ -100,9 +122,9 @@ def stream_messages(port, stream="CITAS_EVENTS"):
         wire.close()
 
 
-def check_stream(run, nats, events):
+def check_stream(run, bus, events):
     """The stream is the log: the same events, in the same order, each once."""
-    messages = stream_messages(nats.port)
+    messages = stream_messages(bus)
     published = [json.loads(payload) for _, _, payload in messages]
     promise(
         [event["position"] for event in published] == [event["position"] for event in events],

@@ -17,6 +17,10 @@ class Broken(Exception):
     """A promise of the system was not kept."""
 
 
+class CannotRun(Exception):
+    """Not on this machine, or not as this user: nothing was tried."""
+
+
 def promise(kept, broken):
     """An assertion that no interpreter option switches off."""
     if not kept:
@@ -44,6 +48,7 @@ class Run:
     checked: collections.Counter = dataclasses.field(default_factory=collections.Counter)
     figures: dict = dataclasses.field(default_factory=dict)
     failure: str = None
+    skipped: str = None  # why nothing was tried
     seconds: float = 0.0
 
     def __post_init__(self):
@@ -62,7 +67,7 @@ class Run:
     def as_json(self):
         return {
             "suite": self.suite,
-            "ok": self.failure is None,
+            "ok": self.failure is None and self.skipped is None,
             "cycles": self.cycles,
             "seed": self.seed,
             "seconds": round(self.seconds, 1),
@@ -70,12 +75,13 @@ class Run:
             "checked": dict(self.checked),
             "figures": self.figures,
             "failure": self.failure,
+            "skipped": self.skipped,
             "repeat": self.repeat,
             "evidence": str(self.folder) if self.failure else None,
         }
 
     def as_text(self):
-        verdict = "FAILED" if self.failure else "ok"
+        verdict = "FAILED" if self.failure else "SKIPPED" if self.skipped else "ok"
         lines = [
             f"{self.suite}: {verdict}, {self.cycles} cycles, seed {self.seed}, {self.seconds:.0f} s"
         ]
@@ -85,6 +91,8 @@ class Run:
             ("figures", self.figures),
         ):
             lines += [f"  {title:9} {what}: {count}" for what, count in found.items()]
+        if self.skipped:
+            lines.append(f"  skipped   {self.skipped}")
         if self.failure:
             lines += [f"  failure   {line}" for line in self.failure.splitlines()]
             lines += [f"  repeat    {self.repeat}", f"  evidence  {self.folder}"]
@@ -106,6 +114,8 @@ def execute(name, suite, cycles, seed, short):
         suite.run(run)
     except (Broken, AssertionError, OSError) as failure:
         run.failure = f"{type(failure).__name__}: {failure}"
+    except CannotRun as reason:
+        run.skipped = str(reason)
     run.seconds = time.monotonic() - started
     run.progress("")
     if run.failure is None:

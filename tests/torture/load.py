@@ -70,7 +70,7 @@ class LoadClient:
                 answer = self._connected().post(target, body, idempotency_key=key)
                 if answer.status < 500:
                     return answer
-                self._oracle.count_unavailable()
+                self._oracle.count_unavailable(answer.json["code"])
             self._client = None
             self._oracle.count_resent()
             promise(time.monotonic() < deadline, f"no answer to {key}")

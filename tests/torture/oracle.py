@@ -38,7 +38,7 @@ class Oracle:
         self.answered = 0
         self._refused = 0
         self._resent = 0
-        self._unavailable = 0
+        self.unavailable = collections.Counter()  # answers of 503, by their codes
 
     def intends(self, key, target, body):
         self._journal.write(intent=key, target=target, body=body)
@@ -64,9 +64,9 @@ class Oracle:
         with self._mutex:
             self._resent += 1
 
-    def count_unavailable(self):
+    def count_unavailable(self, code):
         with self._mutex:
-            self._unavailable += 1
+            self.unavailable[code] += 1
 
     def figures(self):
         return {
@@ -74,7 +74,7 @@ class Oracle:
             "cancelled": len(self.cancellations),
             "refused": self._refused,
             "sent again": self._resent,
-            "of these after 503": self._unavailable,
+            "of these after 503": self.unavailable.total(),
         }
 
     def defects(self, events):

@@ -4,6 +4,7 @@ import bus
 import bus_rot
 import clock
 import disk
+import full
 import kill
 import race
 import recovery
@@ -17,5 +18,6 @@ SUITES = {
     **bus.SUITES,
     **bus_rot.SUITES,
     **clock.SUITES,
+    **full.SUITES,
     **soak.SUITES,
 }

@@ -1,6 +1,28 @@
-"""Server, worker and bus as processes of their own, and how they die."""
+"""What is put to the test: server, worker and bus as processes of their own, and how they die; or
+one server that has them all."""
 
+from bus_view import BusAddress, managed_bus
 from harness import CITAS, Nats, Process, Server
+
+
+class OneServer:
+    """A server with its own bus and both processors, as `citas serve` comes."""
+
+    def __init__(self, folder, *server_options):
+        self.server = Server(folder, *server_options)
+
+    def bus_address(self):
+        return managed_bus(self.server.data)
+
+    def country_folders(self):
+        """Each country's own store; readable when everything has stopped."""
+        return {country: self.server.data / "countries" / country for country in ("PE", "CL")}
+
+    def stop(self):
+        self.server.stop()
+
+    def stop_bus(self):
+        """It has gone with its server."""
 
 
 class System:
@@ -57,6 +79,9 @@ class System:
         self.server.start()
         self._start_worker()
 
+    def bus_address(self):
+        return BusAddress(self.nats.port)
+
     def country_folders(self):
         """Each country's own store; readable when everything has stopped."""
         return {
@@ -69,3 +94,6 @@ class System:
         self.server.stop()
         code = self._worker.terminate()
         assert code == 0, f"the worker ended with {code}:\n{self._worker.output()[-4000:]}"
+
+    def stop_bus(self):
+        self.nats.kill()
