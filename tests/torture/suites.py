@@ -1,5 +1,6 @@
 """All suites, by name."""
 
+import backup
 import bus
 import bus_rot
 import clock
@@ -19,5 +20,6 @@ SUITES = {
     **bus_rot.SUITES,
     **clock.SUITES,
     **full.SUITES,
+    **backup.SUITES,
     **soak.SUITES,
 }
