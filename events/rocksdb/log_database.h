@@ -17,6 +17,7 @@
 #include "events/log_identity.h"
 #include "events/record.h"
 #include "events/rocksdb/layout.h"
+#include "events/rocksdb/ordered_names.h"
 #include "events/rocksdb/write_mark.h"
 
 namespace citas {
@@ -54,7 +55,7 @@ class LogDatabase {
   static std::string random_fingerprint_key();
 
   LogDatabase(LogDatabase&&) = default;
-  LogDatabase& operator=(LogDatabase&&) = default;
+  LogDatabase& operator=(LogDatabase&&) = delete;
   ~LogDatabase();
 
   rocksdb::DB& db() const { return *db_; }
@@ -87,7 +88,8 @@ class LogDatabase {
 
  private:
   explicit LogDatabase(const LogStorage& storage)
-      : storage_(storage), env_(rocksdb::NewCompositeEnv(storage.disk)) {}
+      : storage_(storage),
+        env_(rocksdb::NewCompositeEnv(std::make_shared<OrderedNames>(storage.disk))) {}
   rocksdb::Status create_families(const std::filesystem::path& folder);
   rocksdb::Status open_families(const std::filesystem::path& folder, Access access);
   Status follow(const std::filesystem::path& folder);

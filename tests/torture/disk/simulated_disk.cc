@@ -177,7 +177,6 @@ void SimulatedDisk::sync(Node& node) {
     node.durable.replace(from, size, node.now, from, size);
   }
   node.dirty.clear();
-  node.synced = true;
 }
 
 SimulatedDisk::NodePtr SimulatedDisk::copy(const Node& node) {
@@ -189,22 +188,14 @@ SimulatedDisk::NodePtr SimulatedDisk::copy(const Node& node) {
   return twin;
 }
 
-// Syncing a new file writes the journal out, and with it the file's name (ext4, xfs, btrfs): if a
-// later change of the folder survives, so does the name of a file that was synced before.
+// Harsher than journalling file systems (ext4, xfs, btrfs), which keep changes in their order, and
+// the name of a file that was synced.
 std::vector<bool> SimulatedDisk::surviving_changes(const Node& node, Loss loss, Random& random) {
   const std::size_t count = node.pending.size();
   std::vector<bool> kept(count, false);
-  if (loss == Loss::kDrop) return kept;
-  if (loss == Loss::kTear) {
-    std::fill_n(kept.begin(), up_to(random, count), true);
-    return kept;
-  }
-  bool later = false;
-  for (std::size_t i = count; i-- > 0;) {
-    const bool of_synced_file = std::ranges::any_of(
-        node.pending[i], [](const auto& change) { return change.second && change.second->synced; });
-    kept[i] = coin(random) || (later && of_synced_file);
-    later = later || kept[i];
+  if (loss == Loss::kTear) std::fill_n(kept.begin(), up_to(random, count), true);
+  if (loss == Loss::kReorder) {
+    for (std::size_t i = 0; i < count; ++i) kept[i] = coin(random);
   }
   return kept;
 }

@@ -33,8 +33,8 @@ const char* to_string(Operation kind);
 enum class Loss {
   kDrop,     // all of it is lost
   kTear,     // of each file and folder an arbitrary beginning survives, files cut at sectors
-  kReorder,  // each sector and each change of a folder survives or not; but a surviving change
-             // of a folder brings the names of files that had been synced before it
+  kReorder,  // each sector and each change of a folder survives or not, whatever came before or
+             // after it: POSIX promises a name only to who has synced its folder
 };
 inline constexpr std::array kAllLosses{Loss::kDrop, Loss::kTear, Loss::kReorder};
 const char* to_string(Loss loss);

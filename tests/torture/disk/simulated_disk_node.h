@@ -18,7 +18,6 @@ struct SimulatedDisk::Node {
   std::string now;
   std::string durable;
   std::set<std::uint64_t> dirty;  // sectors written since the last sync
-  bool synced = false;            // ever
   // Of a folder.
   std::map<std::string, NodePtr> names;
   std::map<std::string, NodePtr> durable_names;
