@@ -9,6 +9,7 @@ import full
 import kill
 import race
 import recovery
+import replay
 import soak
 
 SUITES = {
@@ -20,6 +21,7 @@ SUITES = {
     **bus_rot.SUITES,
     **clock.SUITES,
     **full.SUITES,
+    **replay.SUITES,
     **backup.SUITES,
     **soak.SUITES,
 }
