@@ -59,11 +59,10 @@ class Filler:
 
     def leave(self, left_bytes):
         """Grows until only so much is free."""
-        with self._path.open("ab") as file:
+        with self._path.open("ab", buffering=0) as file:
             while (excess := free_bytes(self._path.parent) - left_bytes) > 0:
                 try:
                     file.write(bytes(min(excess, 1 << 18)))
-                    file.flush()
                 except OSError:
                     return
 

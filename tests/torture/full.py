@@ -202,11 +202,39 @@ def fill_the_disk_of(run, copy):
             before = known.answered
             wait_until(lambda least=before + 20: known.answered > least, "clients are served")
             promise(system.server.process.alive(), system.server.process.output()[-2000:])
+        run.figures[f"{copy}/ full: what /readyz says"] = troubles(system.server)
+        if copy != "bus":  # that of a managed bus is made anew, and what fills it goes, too
+            restart_without_room(run, system.server, copy)
         filler.remove()
+        if not system.server.process.alive():
+            system.server.start()
         load.stop()
         run.injected[f"the disk of {copy}/ filled to the last byte"] += 1
         recover(run, system, copy)
         checks.compare_everything(run, system, known)
+
+
+def troubles(server):
+    parts = server.client.get("/readyz?verbose").json["parts"]
+    return [f"{part['name']} {part['status']}" for part in parts if part["status"] != "ok"]
+
+
+def restart_without_room(run, server, copy):
+    """kill -9, and a start on the full disk: the server starts, or says what is missing."""
+    server.kill()
+    address = server.launch()
+    wait_until(
+        lambda: not server.process.alive() or (address.exists() and address.read_text()),
+        "the server has started, or has ended",
+    )
+    run.injected[f"kill -9 and a start, {copy}/ being full"] += 1
+    if server.process.alive():
+        server.kill()
+        run.figures[f"{copy}/ full: a start"] = "succeeds"
+        return
+    words = server.process.output().splitlines()[-1]
+    promise(server.process.wait() == 1 and "space" in words, words)
+    run.figures[f"{copy}/ full: a start"] = "is refused, saying that space is missing"
 
 
 def recover(run, system, copy):
