@@ -27,10 +27,8 @@ Result<Json> entry_of(const RecordView& record) {
 
 // Whose appointment an event tells of; nullopt when it does not say.
 std::optional<InsuredId> insured_of(const Event& event) {
-  return std::visit(
-      Match{[](const DeadLetterRecorded&) -> std::optional<InsuredId> { return std::nullopt; },
-            [](const auto& data) -> std::optional<InsuredId> { return data.ref.insured; }},
-      event.data);
+  const AppointmentRef* ref = ref_of(event.data);
+  return ref != nullptr ? std::optional(ref->insured) : std::nullopt;
 }
 
 class HistoryReader {

@@ -21,8 +21,8 @@ constexpr std::size_t kPieceBytes = 64 * 1024;
 constexpr std::size_t kMaxScannedPerPiece = 10'000;
 
 constexpr FieldFault kNotTag{"invalid_tag",
-                             "must be insured:<insuredId>, appointment:<appointmentId> or "
-                             "slot:<countryISO>:<scheduleId>"};
+                             "must be insured:<insuredId>, appointment:<appointmentId>, "
+                             "slot:<countryISO>:<scheduleId> or deadletter:<deadLetterId>"};
 constexpr FieldFault kNotType{"invalid_type", "must be the name of an event type"};
 constexpr FieldFault kOnlyForPages{"only_for_pages", "is for pages, not for application/x-ndjson"};
 

@@ -35,6 +35,8 @@ constexpr std::array kCatalogue{
     ProblemType{ProblemCode::kEventNotFound, "event_not_found", "EventNotFound",
                 "There is no event at this position", 404,
                 "The log has not reached this position. /events/head tells where it ends."},
+    ProblemType{ProblemCode::kDeadLetterNotFound, "dead_letter_not_found", "DeadLetterNotFound",
+                "There is no such dead letter", 404, "/dead-letters lists the dead letters."},
     ProblemType{ProblemCode::kProjectionNotFound, "projection_not_found", "ProjectionNotFound",
                 "There is no such projection", 404, "/projections lists the projections' names."},
     ProblemType{ProblemCode::kProblemNotFound, "problem_not_found", "ProblemNotFound",
@@ -59,6 +61,19 @@ constexpr std::array kCatalogue{
     ProblemType{ProblemCode::kNotCancellable, "not_cancellable", "NotCancellable",
                 "The appointment cannot be cancelled", 409,
                 "Its country has refused the appointment, so that there is nothing to cancel."},
+    ProblemType{ProblemCode::kDeadLetterDiscarded, "dead_letter_discarded", "DeadLetterDiscarded",
+                "The dead letter was discarded", 409,
+                "An operator has decided that it is not tried again, and that is final: its "
+                "appointment, if it waited, has failed and its slot is free. The insured can book "
+                "again."},
+    ProblemType{ProblemCode::kDeadLetterSettled, "dead_letter_settled", "DeadLetterSettled",
+                "The dead letter is settled", 409,
+                "Its appointment has been completed, refused or cancelled: nothing is left to "
+                "decide."},
+    ProblemType{ProblemCode::kDeadLetterNotRetryable, "dead_letter_not_retryable",
+                "DeadLetterNotRetryable", "The dead letter cannot be retried", 409,
+                "It names no appointment of this log, so that there is nothing to send again. Find "
+                "out where the message came from, then discard the letter."},
     ProblemType{ProblemCode::kRebuildRunning, "rebuild_running", "RebuildRunning",
                 "The projection is being rebuilt already", 409,
                 "A rebuild of this projection is running. /projections shows how far it is."},
@@ -176,6 +191,10 @@ std::optional<FieldError> field_error_of(RejectionCode code) {
     case RejectionCode::kAlreadyBooked:
     case RejectionCode::kNotCancellable:
     case RejectionCode::kChangedSince:
+    case RejectionCode::kDeadLetterNotFound:
+    case RejectionCode::kDeadLetterDiscarded:
+    case RejectionCode::kDeadLetterSettled:
+    case RejectionCode::kDeadLetterNotRetryable:
       return std::nullopt;
   }
   CHECK(false);
@@ -204,6 +223,24 @@ Problem problem_of(const commands::Rejection& rejection) {
     case RejectionCode::kChangedSince:
       return {.code = ProblemCode::kPreconditionFailed,
               .detail = "The appointment has changed since the version that If-Match names."};
+    case RejectionCode::kDeadLetterNotFound:
+      return {.code = ProblemCode::kDeadLetterNotFound,
+              .detail = "There is no dead letter of this id."};
+    case RejectionCode::kDeadLetterDiscarded:
+      return {.code = ProblemCode::kDeadLetterDiscarded,
+              .detail =
+                  "This dead letter was discarded and is not tried again; the insured can "
+                  "book again."};
+    case RejectionCode::kDeadLetterSettled:
+      return {.code = ProblemCode::kDeadLetterSettled,
+              .detail =
+                  "The appointment of this dead letter is pending no longer: nothing is left "
+                  "to decide."};
+    case RejectionCode::kDeadLetterNotRetryable:
+      return {.code = ProblemCode::kDeadLetterNotRetryable,
+              .detail =
+                  "This dead letter names no appointment that could be sent again; discard "
+                  "it."};
     case RejectionCode::kUnknownCountry:
     case RejectionCode::kDateInPast:
       return validation_problem({*field_error_of(rejection.code)});

@@ -16,8 +16,10 @@
 
 namespace citas::commands {
 
-using CommandData = std::variant<RequestAppointment, ConfirmAppointment, RejectAppointment,
-                                 CancelAppointment, RecordDeadLetter>;
+// The order is part of what idempotency keys are compared by: new ones come last.
+using CommandData =
+    std::variant<RequestAppointment, ConfirmAppointment, RejectAppointment, CancelAppointment,
+                 RecordDeadLetter, RetryDeadLetter, DiscardDeadLetter>;
 
 // Recognises a repeated command for ever. Build it with idempotency_key().
 struct IdempotencyKey {

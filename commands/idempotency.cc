@@ -65,6 +65,11 @@ std::string canonical(const CommandData& command) {
                      add(out, record.letter.country.text());
                      add_reason(out, record.letter.reason);
                      add(out, record.letter.payload_sha256);
+                   },
+                   [&](const RetryDeadLetter& retry) { add_uuid(out, retry.id.value()); },
+                   [&](const DiscardDeadLetter& discard) {
+                     add_uuid(out, discard.id.value());
+                     add_reason(out, discard.reason);
                    }},
              command);
   return out;

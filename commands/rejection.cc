@@ -24,6 +24,14 @@ std::string_view to_string(RejectionCode code) {
       return "not_cancellable";
     case RejectionCode::kChangedSince:
       return "changed_since";
+    case RejectionCode::kDeadLetterNotFound:
+      return "dead_letter_not_found";
+    case RejectionCode::kDeadLetterDiscarded:
+      return "dead_letter_discarded";
+    case RejectionCode::kDeadLetterSettled:
+      return "dead_letter_settled";
+    case RejectionCode::kDeadLetterNotRetryable:
+      return "dead_letter_not_retryable";
   }
   CHECK(false);
 }
@@ -41,6 +49,10 @@ bool may_succeed_later(RejectionCode code) {
     case RejectionCode::kDateInPast:
     case RejectionCode::kNotCancellable:
     case RejectionCode::kChangedSince:
+    case RejectionCode::kDeadLetterNotFound:
+    case RejectionCode::kDeadLetterDiscarded:
+    case RejectionCode::kDeadLetterSettled:
+    case RejectionCode::kDeadLetterNotRetryable:
       return false;
   }
   CHECK(false);

@@ -22,6 +22,10 @@ enum class RejectionCode : std::uint8_t {
   kDateInPast = 7,
   kNotCancellable = 8,  // the appointment was refused by its country
   kChangedSince = 9,    // it is no longer as the caller saw it
+  kDeadLetterNotFound = 10,
+  kDeadLetterDiscarded = 11,     // an operator has decided that it is not tried again
+  kDeadLetterSettled = 12,       // its appointment is pending no longer: there is nothing to do
+  kDeadLetterNotRetryable = 13,  // it names no appointment that could be sent again
 };
 
 // The stable word, e.g. "slot_taken".

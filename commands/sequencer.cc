@@ -125,6 +125,17 @@ Result<Decided> Sequencer::Batch::decide_on_state(const Command& command) {
       return commands::decide(state, data, context(AppointmentId{}));
     });
   };
+  const auto on_letter = [&](const auto& data) -> Result<Decided> {
+    const auto state = cache.dead_letter(command.tenant, data.id);
+    if (!state) return failure(state.error());
+    AppointmentState appointment;
+    if (state->letter && state->letter->recorded.appointment) {
+      auto known = cache.appointment(command.tenant, *state->letter->recorded.appointment);
+      if (!known) return failure(known.error());
+      appointment = *std::move(known);
+    }
+    return commands::decide(*state, appointment, data);
+  };
   return std::visit(
       Match{[&](const RequestAppointment& data) -> Result<Decided> {
               return cache.slot(command.tenant, data.slot).map([&](const SlotState& state) {
@@ -135,7 +146,14 @@ Result<Decided> Sequencer::Batch::decide_on_state(const Command& command) {
             [&](const ConfirmAppointment& data) { return on_appointment(data); },
             [&](const RejectAppointment& data) { return on_appointment(data); },
             [&](const CancelAppointment& data) { return on_appointment(data); },
-            [](const RecordDeadLetter& data) -> Result<Decided> { return commands::decide(data); }},
+            [&](const RecordDeadLetter& data) -> Result<Decided> {
+              const auto id = dead_letter_id(data.letter.consumer, data.letter.message_id);
+              return cache.dead_letter(command.tenant, id).map([&](const auto& state) {
+                return commands::decide(state, data);
+              });
+            },
+            [&](const RetryDeadLetter& data) { return on_letter(data); },
+            [&](const DiscardDeadLetter& data) { return on_letter(data); }},
       command.data);
 }
 

@@ -6,9 +6,10 @@
 namespace citas::commands {
 namespace {
 
-// Reading a slot's events backwards may stop early; an appointment's are folded whole.
+// Reading a slot's events backwards may stop early; the others' are folded whole.
 bool is_enough(const SlotState&, const Event& event) { return decides_slot(event); }
 bool is_enough(const AppointmentState&, const Event&) { return false; }
+bool is_enough(const DeadLetterState&, const Event&) { return false; }
 
 }  // namespace
 
@@ -62,6 +63,11 @@ Result<AppointmentState> StateCache::appointment(const TenantId& tenant,
       .map([](AppointmentState* state) { return *state; });
 }
 
+Result<DeadLetterState> StateCache::dead_letter(const TenantId& tenant, DeadLetterId letter) {
+  return find_or_load<DeadLetterState>(tenant, dead_letter_tag(letter))
+      .map([](DeadLetterState* state) { return *state; });
+}
+
 Status StateCache::apply_to_appointment(const Event& event, const AppointmentRef& ref) {
   const Tag tag = appointment_tag(ref.appointment);
   if (std::holds_alternative<AppointmentRequested>(event.data)) {
@@ -69,26 +75,24 @@ Status StateCache::apply_to_appointment(const Event& event, const AppointmentRef
     young_.insert_or_assign(digest_of(event.tenant, tag), evolve(AppointmentState{}, event));
     return {};
   }
-  const auto state = find_or_load<AppointmentState>(event.tenant, tag);
-  if (!state) return failure(state.error());
-  **state = evolve(**state, event);
-  return {};
+  return evolve_state<AppointmentState>(event, tag);
 }
 
-Status StateCache::apply_to_slot(const Event& event, const Slot& slot) {
-  const auto state = find_or_load<SlotState>(event.tenant, slot_tag(slot));
+template <typename S>
+Status StateCache::evolve_state(const Event& event, const Tag& tag) {
+  const auto state = find_or_load<S>(event.tenant, tag);
   if (!state) return failure(state.error());
   **state = evolve(**state, event);
   return {};
 }
 
 Status StateCache::apply(const Event& event) {
-  return std::visit(Match{[](const DeadLetterRecorded&) { return Status{}; },
-                          [&](const auto& data) {
-                            const Status status = apply_to_appointment(event, data.ref);
-                            return status ? apply_to_slot(event, data.ref.slot) : status;
-                          }},
-                    event.data);
+  if (const AppointmentRef* ref = ref_of(event.data)) {
+    const Status status = apply_to_appointment(event, *ref);
+    return status ? evolve_state<SlotState>(event, slot_tag(ref->slot)) : status;
+  }
+  const auto letter = dead_letter_of(event.data);
+  return letter ? evolve_state<DeadLetterState>(event, dead_letter_tag(*letter)) : Status{};
 }
 
 void StateCache::trim() {

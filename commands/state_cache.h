@@ -1,5 +1,5 @@
-// StateCache: the decision states of slots and appointments, kept in memory and loaded from the log
-// by tag when they are not.
+// StateCache: the decision states of slots, appointments and dead letters, kept in memory and
+// loaded from the log by tag when they are not.
 //
 // It is also the batch's overlay: apply() evolves the states of an event before it is stored, so
 // that the next command of the same batch decides on it. Nothing leaves the cache between trims,
@@ -12,6 +12,7 @@
 #include <variant>
 
 #include "commands/booking/booking.h"
+#include "commands/dead_letters/dead_letters.h"
 #include "events/base/result.h"
 #include "events/codec.h"
 #include "events/event_log.h"
@@ -27,6 +28,8 @@ class StateCache {
   Result<SlotState> slot(const TenantId& tenant, const Slot& slot);
   Result<AppointmentState> appointment(const TenantId& tenant, AppointmentId appointment);
 
+  Result<DeadLetterState> dead_letter(const TenantId& tenant, DeadLetterId letter);
+
   // Evolves what `event`, about to be stored, changes.
   Status apply(const Event& event);
 
@@ -34,7 +37,7 @@ class StateCache {
   void trim();
 
  private:
-  using State = std::variant<SlotState, AppointmentState>;
+  using State = std::variant<SlotState, AppointmentState, DeadLetterState>;
   struct DigestHash {
     std::size_t operator()(const TagDigest& digest) const {
       std::size_t value;
@@ -49,7 +52,8 @@ class StateCache {
   template <typename S>
   Result<S> load(const TenantId& tenant, const Tag& tag) const;
   Status apply_to_appointment(const Event& event, const AppointmentRef& ref);
-  Status apply_to_slot(const Event& event, const Slot& slot);
+  template <typename S>
+  Status evolve_state(const Event& event, const Tag& tag);
 
   const EventLog& log_;
   const Codec& codec_;

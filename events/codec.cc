@@ -108,12 +108,24 @@ void put(ObjectWriter& data, const AppointmentCancelled& event) {
 }
 
 void put(ObjectWriter& data, const DeadLetterRecorded& event) {
+  if (event.id) data.uuid("deadLetterId", event.id->value());
   data.text("messageId", event.message_id);
   data.text("consumer", event.consumer);
   data.text("countryISO", event.country.text());
   data.text("reason", event.reason.text());
   data.integer("attempts", event.attempts);
   data.text("payloadSha256", event.payload_sha256);
+}
+
+void put(ObjectWriter& data, const DeadLetterRetried& event) {
+  data.uuid("deadLetterId", event.id.value());
+  data.text("countryISO", event.country.text());
+}
+
+void put(ObjectWriter& data, const DeadLetterDiscarded& event) {
+  data.uuid("deadLetterId", event.id.value());
+  data.text("countryISO", event.country.text());
+  data.text("reason", event.reason.text());
 }
 
 // --- Decoding ---
@@ -128,6 +140,7 @@ struct DataFields {
   std::optional<ReasonCode> reason;
   std::optional<std::string> message_id, consumer, payload_sha256;
   std::optional<std::uint32_t> attempts;
+  std::optional<DeadLetterId> dead_letter;
 };
 
 struct Envelope {
@@ -188,6 +201,8 @@ void take_data_field(DataFields& fields, std::string_view name, ondemand::value 
     fields.attempts = static_cast<std::uint32_t>(integer_of(value));
   } else if (name == "payloadSha256") {
     fields.payload_sha256 = text_of(value);
+  } else if (name == "deadLetterId") {
+    fields.dead_letter = DeadLetterId{uuid_of(value)};
   } else {
     throw Malformed{"unknown member in data"};
   }
@@ -242,15 +257,20 @@ AppointmentRef ref_of(const Envelope& envelope, const DataFields& fields) {
           {required(fields.country, "no countryISO"), required(fields.schedule, "no scheduleId")}};
 }
 
-DeadLetterRecorded dead_letter_of(const Envelope& envelope, DataFields& fields) {
+std::optional<AppointmentId> subject_of(const Envelope& envelope) {
+  return envelope.subject ? std::optional(AppointmentId{*envelope.subject}) : std::nullopt;
+}
+
+DeadLetterRecorded recorded_letter(const Envelope& envelope, DataFields& fields) {
   DeadLetterRecorded letter;
+  letter.id = fields.dead_letter;
   letter.message_id = required(std::move(fields.message_id), "no messageId");
   letter.consumer = required(std::move(fields.consumer), "no consumer");
   letter.country = required(fields.country, "no countryISO");
   letter.reason = required(std::move(fields.reason), "no reason");
   letter.attempts = required(fields.attempts, "no attempts");
   letter.payload_sha256 = required(std::move(fields.payload_sha256), "no payloadSha256");
-  if (envelope.subject) letter.appointment = AppointmentId{*envelope.subject};
+  letter.appointment = subject_of(envelope);
   return letter;
 }
 
@@ -271,7 +291,17 @@ EventData data_of(const Envelope& envelope, DataFields fields) {
   if (type == "citas.appointment.cancelled.v1") {
     return AppointmentCancelled{ref_of(envelope, fields), std::move(fields.reason)};
   }
-  if (type == "citas.deadletter.recorded.v1") return dead_letter_of(envelope, fields);
+  if (type == "citas.deadletter.recorded.v1") return recorded_letter(envelope, fields);
+  if (type == "citas.deadletter.retried.v1") {
+    return DeadLetterRetried{required(fields.dead_letter, "no deadLetterId"),
+                             required(fields.country, "no countryISO"),
+                             required(subject_of(envelope), "no subject")};
+  }
+  if (type == "citas.deadletter.discarded.v1") {
+    return DeadLetterDiscarded{required(fields.dead_letter, "no deadLetterId"),
+                               required(fields.country, "no countryISO"), subject_of(envelope),
+                               required(std::move(fields.reason), "no reason")};
+  }
   throw Malformed{"type without a decoder"};
 }
 

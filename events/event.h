@@ -45,7 +45,8 @@ struct AppointmentConfirmed {
   friend bool operator==(const AppointmentConfirmed&, const AppointmentConfirmed&) = default;
 };
 
-// The country refused it by its rules; the slot is free again.
+// The country refused it by its rules, or an operator gave up on it (reason "not_processed"); the
+// slot is free again.
 struct AppointmentRejected {
   AppointmentRef ref;
   ReasonCode reason;
@@ -61,6 +62,9 @@ struct AppointmentCancelled {
 
 // A message that could not be processed after all its tries; operators decide what becomes of it.
 struct DeadLetterRecorded {
+  // Absent in events of builds that could neither retry nor discard: those requests stay pending,
+  // and are recorded anew, with an id, when they fail again.
+  std::optional<DeadLetterId> id = std::nullopt;
   std::string message_id;  // Nats-Msg-Id of the message that failed
   std::string consumer;    // who gave up, e.g. "processor-PE"
   CountryCode country;
@@ -71,8 +75,26 @@ struct DeadLetterRecorded {
   friend bool operator==(const DeadLetterRecorded&, const DeadLetterRecorded&) = default;
 };
 
-using EventData = std::variant<AppointmentRequested, AppointmentConfirmed, AppointmentRejected,
-                               AppointmentCancelled, DeadLetterRecorded>;
+// An operator wants the request tried again, with a new set of tries.
+struct DeadLetterRetried {
+  DeadLetterId id;
+  CountryCode country;  // the appointment's: where it is sent again
+  AppointmentId appointment;
+  friend bool operator==(const DeadLetterRetried&, const DeadLetterRetried&) = default;
+};
+
+// An operator decided that the message is not to be tried again.
+struct DeadLetterDiscarded {
+  DeadLetterId id;
+  CountryCode country;
+  std::optional<AppointmentId> appointment;
+  ReasonCode reason;
+  friend bool operator==(const DeadLetterDiscarded&, const DeadLetterDiscarded&) = default;
+};
+
+using EventData =
+    std::variant<AppointmentRequested, AppointmentConfirmed, AppointmentRejected,
+                 AppointmentCancelled, DeadLetterRecorded, DeadLetterRetried, DeadLetterDiscarded>;
 
 struct Event {
   EventId id;
@@ -91,6 +113,11 @@ struct Event {
 
 // The appointment that an event is about, if any.
 std::optional<AppointmentId> appointment_of(const EventData& data);
+// The dead letter that an event is about, if any.
+std::optional<DeadLetterId> dead_letter_of(const EventData& data);
+// Where an event is one of an appointment's own: whose and which. nullopt for dead letters, which
+// only name an appointment.
+const AppointmentRef* ref_of(const EventData& data);
 // The country that an event concerns.
 CountryCode country_of(const EventData& data);
 

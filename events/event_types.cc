@@ -13,6 +13,8 @@ constexpr std::array<EventTypeInfo, std::variant_size_v<EventData>> kTypes{{
     {"citas.appointment.rejected.v1", "appointment.rejected"},
     {"citas.appointment.cancelled.v1", "appointment.cancelled"},
     {"citas.deadletter.recorded.v1", "deadletter.recorded"},
+    {"citas.deadletter.retried.v1", "deadletter.retried"},
+    {"citas.deadletter.discarded.v1", "deadletter.discarded"},
 }};
 
 }  // namespace
@@ -24,17 +26,46 @@ bool is_event_type(std::string_view name) {
 }
 
 std::optional<AppointmentId> appointment_of(const EventData& data) {
-  return std::visit(Match{[](const DeadLetterRecorded& letter) { return letter.appointment; },
-                          [](const auto& appointment) -> std::optional<AppointmentId> {
-                            return appointment.ref.appointment;
-                          }},
-                    data);
+  if (const AppointmentRef* ref = ref_of(data)) return ref->appointment;
+  return std::visit(
+      [](const auto& letter) -> std::optional<AppointmentId> {
+        if constexpr (requires { letter.appointment; }) return letter.appointment;
+        return std::nullopt;
+      },
+      data);
+}
+
+std::optional<DeadLetterId> dead_letter_of(const EventData& data) {
+  return std::visit(
+      [](const auto& event) -> std::optional<DeadLetterId> {
+        if constexpr (requires { event.ref; }) {
+          return std::nullopt;
+        } else {
+          return event.id;
+        }
+      },
+      data);
 }
 
 CountryCode country_of(const EventData& data) {
-  return std::visit(Match{[](const DeadLetterRecorded& letter) { return letter.country; },
-                          [](const auto& appointment) { return appointment.ref.slot.country; }},
-                    data);
+  return std::visit(
+      [](const auto& event) {
+        if constexpr (requires { event.ref; }) {
+          return event.ref.slot.country;
+        } else {
+          return event.country;
+        }
+      },
+      data);
+}
+
+const AppointmentRef* ref_of(const EventData& data) {
+  return std::visit(
+      [](const auto& event) -> const AppointmentRef* {
+        if constexpr (requires { event.ref; }) return &event.ref;
+        return nullptr;
+      },
+      data);
 }
 
 }  // namespace citas

@@ -22,6 +22,7 @@ using LogId = Strong<struct LogIdTag, Uuid>;
 using EventId = Strong<struct EventIdTag, Uuid>;
 using CommandId = Strong<struct CommandIdTag, Uuid>;
 using AppointmentId = Strong<struct AppointmentIdTag, Uuid>;
+using DeadLetterId = Strong<struct DeadLetterIdTag, Uuid>;
 // The entry of an appointment in its country's own store.
 using RegistrationId = Strong<struct RegistrationIdTag, Uuid>;
 // Whose data it is; "default" until there are several.

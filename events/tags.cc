@@ -12,9 +12,25 @@ namespace {
 constexpr std::string_view kAppointment = "appointment:";
 constexpr std::string_view kSlot = "slot:";
 constexpr std::string_view kInsured = "insured:";
+constexpr std::string_view kDeadLetter = "deadletter:";
 
 std::vector<Tag> tags_of_ref(const AppointmentRef& ref) {
   return {appointment_tag(ref.appointment), slot_tag(ref.slot), insured_tag(ref.insured)};
+}
+
+std::vector<Tag> tags_of_letter(std::optional<DeadLetterId> letter,
+                                std::optional<AppointmentId> appointment) {
+  std::vector<Tag> tags;
+  if (letter) tags.push_back(dead_letter_tag(*letter));
+  if (appointment) tags.push_back(appointment_tag(*appointment));
+  return tags;
+}
+
+Tag tag_of(std::string_view kind, const Uuid& id) {
+  std::string text(kind.size() + kUuidTextSize, '\0');
+  std::ranges::copy(kind, text.begin());
+  id.write(text.data() + kind.size());
+  return Tag{std::move(text)};
 }
 
 // Removes `prefix` from the front of `text`, if it is there.
@@ -35,12 +51,9 @@ std::optional<Slot> parse_slot(std::string_view text) {
 
 }  // namespace
 
-Tag appointment_tag(AppointmentId appointment) {
-  std::string text(kAppointment.size() + kUuidTextSize, '\0');
-  std::ranges::copy(kAppointment, text.begin());
-  appointment.value().write(text.data() + kAppointment.size());
-  return Tag{std::move(text)};
-}
+Tag appointment_tag(AppointmentId appointment) { return tag_of(kAppointment, appointment.value()); }
+
+Tag dead_letter_tag(DeadLetterId letter) { return tag_of(kDeadLetter, letter.value()); }
 
 Tag slot_tag(const Slot& slot) {
   std::string text{kSlot};
@@ -54,16 +67,13 @@ Tag insured_tag(const InsuredId& insured) {
 }
 
 std::vector<Tag> tags_of(const EventData& data) {
-  return std::visit(Match{[](const AppointmentRequested& event) { return tags_of_ref(event.ref); },
-                          [](const AppointmentConfirmed& event) { return tags_of_ref(event.ref); },
-                          [](const AppointmentRejected& event) { return tags_of_ref(event.ref); },
-                          [](const AppointmentCancelled& event) { return tags_of_ref(event.ref); },
-                          [](const DeadLetterRecorded& event) {
-                            return event.appointment
-                                       ? std::vector<Tag>{appointment_tag(*event.appointment)}
-                                       : std::vector<Tag>{};
-                          }},
-                    data);
+  return std::visit(
+      Match{[](const AppointmentRequested& event) { return tags_of_ref(event.ref); },
+            [](const AppointmentConfirmed& event) { return tags_of_ref(event.ref); },
+            [](const AppointmentRejected& event) { return tags_of_ref(event.ref); },
+            [](const AppointmentCancelled& event) { return tags_of_ref(event.ref); },
+            [](const auto& letter) { return tags_of_letter(letter.id, letter.appointment); }},
+      data);
 }
 
 std::optional<Tag> parse_tag(std::string_view text) {
@@ -78,6 +88,10 @@ std::optional<Tag> parse_tag(std::string_view text) {
   if (take_prefix(text, kInsured)) {
     const auto id = InsuredId::parse(text);
     return id ? std::optional(insured_tag(*id)) : std::nullopt;
+  }
+  if (take_prefix(text, kDeadLetter)) {
+    const auto id = Uuid::parse(text);
+    return id ? std::optional(dead_letter_tag(DeadLetterId{*id})) : std::nullopt;
   }
   return std::nullopt;
 }

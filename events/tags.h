@@ -1,6 +1,6 @@
 // Tags: the identities an event concerns, by which it can be found without scanning the log.
 //
-//   appointment:<uuid>   slot:<country>:<scheduleId>   insured:<insuredId>
+//   appointment:<uuid>   slot:<country>:<scheduleId>   insured:<insuredId>   deadletter:<uuid>
 //
 // Which tags an event has follows from its type and data alone (see tags.cc for the table).
 #pragma once
@@ -20,6 +20,7 @@ using Tag = Strong<struct TagTag, std::string>;
 Tag appointment_tag(AppointmentId appointment);
 Tag slot_tag(const Slot& slot);
 Tag insured_tag(const InsuredId& insured);
+Tag dead_letter_tag(DeadLetterId letter);
 
 std::vector<Tag> tags_of(const EventData& data);
 

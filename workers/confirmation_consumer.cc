@@ -103,11 +103,11 @@ void ConfirmationConsumer::settle(Submissions::Answered answered) {
 
 void ConfirmationConsumer::give_up(Message message, std::string_view reason) {
   const auto country = country_of_subject(message.subject);
-  DeadLetterRecorded letter = make_dead_letter(message, name(), country, reason);
+  DeadLetter dead = make_dead_letter(message, name(), country, reason);
   if (const auto confirmation = parse_confirmation(message.payload)) {
-    letter.appointment = confirmation->appointment;
+    dead.letter.appointment = confirmation->appointment;
   }
-  publish_dead_letter(outbox_, letter, {source_.get(), std::move(message)});
+  publish_dead_letter(outbox_, dead, {source_.get(), std::move(message)});
 }
 
 void ConfirmationConsumer::put_back(const Message& message) {

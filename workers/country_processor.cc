@@ -5,6 +5,7 @@
 
 #include "workers/dead_letter.h"
 #include "workers/event_message.h"
+#include "workers/redelivery.h"
 #include "workers/topology.h"
 
 namespace citas::workers {
@@ -14,10 +15,8 @@ constexpr char kSubjectHeader[] = "ce-subject";
 const std::vector<std::string> kHeaders{kMessageIdHeader, kSourceHeader, kEpochHeader,
                                         kSubjectHeader, kHashHeader};
 
-// The event's id, which a redelivered message carries as "<eventId>/<attempt>".
-std::string key_of(const Message& message) {
-  const std::string_view id = find_header(message.headers, kMessageIdHeader).value_or("");
-  return std::string(id.substr(0, id.find('/')));
+Sending sending_of(const Message& message) {
+  return parse_sending(find_header(message.headers, kMessageIdHeader).value_or(""));
 }
 
 bool is_dead_letter(const Message& message) {
@@ -216,7 +215,7 @@ Result<bool> CountryProcessor::admit(MessageSource& source, const Message& messa
 
 Status CountryProcessor::take(MessageSource& source, Message message) {
   Item item{&source, std::move(message), {}, 0};
-  item.key = key_of(item.message);
+  item.key = tries_key(sending_of(item.message));
   const auto tries = store_.tries(item.key);
   if (!tries) return failure(tries.error());
   item.tries = tries->value_or(0);
@@ -379,10 +378,13 @@ void CountryProcessor::confirm(Item item, const Trial& trial) {
 }
 
 void CountryProcessor::give_up(Item item, std::string_view reason) {
-  DeadLetterRecorded letter = make_dead_letter(item.message, name_, country_, reason);
-  letter.attempts = std::max(item.tries, 1U);
-  letter.appointment = appointment_of(item.message);
-  publish_dead_letter(outbox_, letter, {item.source, std::move(item.message)});
+  DeadLetter dead = make_dead_letter(item.message, name_, country_, reason);
+  // However often a request was sent, it is one letter.
+  dead.letter.message_id = parse_sending(dead.letter.message_id).event;
+  dead.letter.attempts = std::max(item.tries, 1U);
+  dead.letter.appointment = appointment_of(item.message);
+  dead.retry = sending_of(item.message).retry;
+  publish_dead_letter(outbox_, dead, {item.source, std::move(item.message)});
 }
 
 std::chrono::milliseconds CountryProcessor::backoff(std::uint32_t tries) const {

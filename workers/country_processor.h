@@ -18,8 +18,9 @@
 // neighbours are not. Those with the fewest tries go first, and one that has failed before waits
 // until what was published before it is on the bus, so that a message that crashes the process
 // delays its neighbours by two crashes at most. After max_tries a dead letter is published,
-// and the message terminated only when that is acknowledged. Messages that cannot be read, or are
-// of another country, are dead letters at once.
+// and the message terminated only when that is acknowledged; an operator's retry gives it a new set
+// of tries (redelivery.h). Messages that cannot be read, or are of another country, are dead
+// letters at once.
 //
 // Healing. The store holds which log it belongs to, its mark, and the hash there. If the stream is
 // of another log, of another epoch of it (a backup was restored), or of one that went another way
@@ -76,7 +77,7 @@ class CountryProcessor final : public Piece {
   struct Item {
     MessageSource* source;
     Message message;
-    std::string key;  // names the event in the store's tries; empty when the message has no id
+    std::string key;  // names it in the store's tries; empty when the message has no id
     std::uint32_t tries = 0;
   };
   enum class Verdict { kDone, kConfirm, kRetry, kGiveUp };

@@ -29,7 +29,7 @@ struct CountryMark {
 
 // How often a message was tried on its own. Zero: it was part of a group that was not finished.
 struct Tries {
-  std::string message;  // the event's id
+  std::string message;  // tries_key(), redelivery.h
   std::uint32_t count = 0;
 };
 

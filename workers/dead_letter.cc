@@ -48,6 +48,14 @@ Status read_identity(const FlatJson& json, DeadLetterRecorded& letter) {
   return {};
 }
 
+Status read_retry(const FlatJson& json, DeadLetter& letter) {
+  if (!json.has("retry")) return {};
+  const auto retry = json.number("retry");
+  if (!retry) return wrong("retry");
+  letter.retry = Position{*retry};
+  return {};
+}
+
 Status read_circumstances(const FlatJson& json, DeadLetterRecorded& letter) {
   const auto country = CountryCode::parse(json.string("countryISO").value_or(""));
   if (!country) return wrong("countryISO");
@@ -67,8 +75,8 @@ Status read_circumstances(const FlatJson& json, DeadLetterRecorded& letter) {
 
 }  // namespace
 
-DeadLetterRecorded make_dead_letter(const Message& message, std::string_view consumer,
-                                    std::optional<CountryCode> country, std::string_view reason) {
+DeadLetter make_dead_letter(const Message& message, std::string_view consumer,
+                            std::optional<CountryCode> country, std::string_view reason) {
   const auto code = ReasonCode::parse(reason);
   CHECK(code.has_value());
   DeadLetterRecorded letter;
@@ -78,14 +86,17 @@ DeadLetterRecorded make_dead_letter(const Message& message, std::string_view con
   letter.reason = *code;
   letter.attempts = 1;
   letter.payload_sha256 = to_hex(sha256({message.payload}));
-  return letter;
+  return {std::move(letter)};
 }
 
-std::string message_id(const DeadLetterRecorded& letter) {
-  return letter.message_id + "/" + letter.consumer;
+std::string message_id(const DeadLetter& dead) {
+  std::string id = dead.letter.message_id + "/" + dead.letter.consumer;
+  if (dead.retry && *dead.retry > Position{0}) id += "/r" + std::to_string(dead.retry->value());
+  return id;
 }
 
-std::string encode(const DeadLetterRecorded& letter) {
+std::string encode(const DeadLetter& dead) {
+  const DeadLetterRecorded& letter = dead.letter;
   nlohmann::ordered_json json{{"type", kType},
                               {"messageId", letter.message_id},
                               {"consumer", letter.consumer},
@@ -93,26 +104,29 @@ std::string encode(const DeadLetterRecorded& letter) {
                               {"reason", letter.reason.text()},
                               {"attempts", letter.attempts}};
   if (letter.appointment) json["appointmentId"] = letter.appointment->value().to_string();
+  if (dead.retry) json["retry"] = dead.retry->value();
   json["payloadSha256"] = letter.payload_sha256;
   return json.dump();
 }
 
-Result<DeadLetterRecorded> parse_dead_letter(std::string_view bytes) {
+Result<DeadLetter> parse_dead_letter(std::string_view bytes) {
   auto json = FlatJson::parse(bytes, {"type", "messageId", "consumer", "countryISO", "reason",
-                                      "attempts", "appointmentId", "payloadSha256"});
+                                      "attempts", "appointmentId", "retry", "payloadSha256"});
   if (!json) return failure(std::move(json.error()));
   if (json->string("type") != kType) return wrong("type");
-  DeadLetterRecorded letter;
-  if (auto read = read_identity(*json, letter); !read) return failure(std::move(read.error()));
-  if (auto read = read_circumstances(*json, letter); !read) return failure(std::move(read.error()));
-  return letter;
+  DeadLetter dead;
+  auto read = read_identity(*json, dead.letter);
+  if (read) read = read_circumstances(*json, dead.letter);
+  if (read) read = read_retry(*json, dead);
+  if (!read) return failure(std::move(read.error()));
+  return dead;
 }
 
-void publish_dead_letter(Outbox& outbox, const DeadLetterRecorded& letter, OutboxItem item) {
+void publish_dead_letter(Outbox& outbox, const DeadLetter& dead, OutboxItem item) {
   item.settlement = Settlement::kTerminate;
-  const std::string subject = dead_letter_subject(letter.country);
-  const std::string id = message_id(letter);
-  const std::string payload = encode(letter);
+  const std::string subject = dead_letter_subject(dead.letter.country);
+  const std::string id = message_id(dead);
+  const std::string payload = encode(dead);
   outbox.publish(std::move(item), {.subject = subject,
                                    .message_id = id,
                                    .headers = {},

@@ -1,12 +1,17 @@
 // DeadLetter: a message that somebody gave up on, as it travels on citas.deadletters.<COUNTRY>.
 //
 //   {"type":"DeadLetter","messageId":…,"consumer":…,"countryISO":…,"reason":…,"attempts":3,
-//    ["appointmentId":…,]"payloadSha256":…}
+//    ["appointmentId":…,]["retry":…,]"payloadSha256":…}
+//
+// "retry" tells a message that died again after an operator's retry from the same letter delivered
+// twice: the position of that retry's event, as the message's id told it (redelivery.h); 0 where it
+// told none. Whoever cannot know leaves it out.
 #pragma once
 
 #include <string>
 #include <string_view>
 
+#include "commands/dead_letters/dead_letters.h"
 #include "events/base/result.h"
 #include "events/event.h"
 #include "workers/bus.h"
@@ -25,18 +30,20 @@ inline constexpr std::string_view kProcessingFailed = "processing_failed";
 // free.
 inline constexpr std::string_view kUnknownCountry = "XX";
 
+using DeadLetter = commands::RecordDeadLetter;
+
 // A letter about `message`. Its id is what the message's own header says (if that is printable),
 // else its subject and sequence. `reason` must be a valid code.
-DeadLetterRecorded make_dead_letter(const Message& message, std::string_view consumer,
-                                    std::optional<CountryCode> country, std::string_view reason);
+DeadLetter make_dead_letter(const Message& message, std::string_view consumer,
+                            std::optional<CountryCode> country, std::string_view reason);
 
-// "<messageId>/<consumer>".
-std::string message_id(const DeadLetterRecorded& letter);
-std::string encode(const DeadLetterRecorded& letter);
+// "<messageId>/<consumer>", and "/r<retry>" after a retry.
+std::string message_id(const DeadLetter& dead);
+std::string encode(const DeadLetter& dead);
 // Strict, safe on hostile bytes. InvalidArgument: not a dead letter.
-Result<DeadLetterRecorded> parse_dead_letter(std::string_view bytes);
+Result<DeadLetter> parse_dead_letter(std::string_view bytes);
 
 // Publishes the letter; the message that it is about is terminated when that is acknowledged.
-void publish_dead_letter(Outbox& outbox, const DeadLetterRecorded& letter, OutboxItem item);
+void publish_dead_letter(Outbox& outbox, const DeadLetter& dead, OutboxItem item);
 
 }  // namespace citas::workers

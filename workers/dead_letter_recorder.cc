@@ -12,16 +12,6 @@ namespace {
 constexpr std::size_t kMaxInFlight = 256;
 constexpr std::chrono::milliseconds kRetryDelay{500};
 constexpr char kActor[] = "worker:dead-letters";
-constexpr char kRoute[] = "dead-letters";
-
-commands::Command to_command(DeadLetterRecorded letter) {
-  const std::string consumer = letter.consumer;
-  const std::string id = letter.message_id;
-  commands::Command command{.data = commands::RecordDeadLetter{std::move(letter)}, .actor = kActor};
-  command.idempotency =
-      commands::idempotency_key(command.tenant, kActor, kRoute, consumer, id, command.data);
-  return command;
-}
 
 }  // namespace
 
@@ -65,19 +55,18 @@ void DeadLetterRecorder::handle(const Message& message) {
     letter = make_dead_letter(message, name(), country_of_subject(message.subject),
                               reasons::kMalformedMessage);
   }
-  if (!submissions_.submit(message, to_command(std::move(*letter)))) put_back(message);
+  commands::Command command{.data = *std::move(letter), .actor = kActor};
+  if (!submissions_.submit(message, std::move(command))) put_back(message);
 }
 
 bool DeadLetterRecorder::settle_answers() {
   answered_.clear();
   submissions_.poll(answered_);
   for (const auto& [message, outcome] : answered_) {
-    const bool failed = !outcome && std::holds_alternative<Error>(outcome.error());
-    if (failed) {
+    if (!outcome) {
       put_back(message);
       continue;
     }
-    // A rejection means that the same letter is on record with other details, such as fewer tries.
     counters_.completed.add();
     static_cast<void>(source_->ack(message));
   }

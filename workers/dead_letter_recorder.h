@@ -1,7 +1,7 @@
 // DeadLetterRecorder: puts dead letters on record in the log, where operators see them.
 //
-// A letter is recorded once, whatever is delivered: its command key is message id and consumer. A
-// letter that cannot be read is recorded as a dead letter itself.
+// A letter is recorded once, whatever is delivered, and again when its message has died once more
+// after a retry. A letter that cannot be read is recorded as a dead letter itself.
 //
 // One thread; counters() from any.
 #pragma once

@@ -6,6 +6,14 @@
 #include "workers/topology.h"
 
 namespace citas::workers {
+namespace {
+
+// The position of the event that asked for a request to be sent.
+std::uint64_t asked_at(const PendingRequest& request) {
+  return (request.retry > Position{0} ? request.retry : request.position).value();
+}
+
+}  // namespace
 
 std::uint32_t due_attempt(std::chrono::milliseconds age, const ReconcilerOptions& options) {
   auto due = options.pending_after;
@@ -61,8 +69,7 @@ bool Reconciler::settle() {
 }
 
 Result<bool> Reconciler::scan_page() {
-  const Timestamp before = clock_.now() - options_.pending_after;
-  const auto page = pending_.requested_before(before, cursor_, options_.page);
+  const auto page = next_page();
   if (!page) {
     finish_scan(/*complete=*/false);
     return false;
@@ -73,26 +80,43 @@ Result<bool> Reconciler::scan_page() {
       return true;
     }
     if (auto considered = consider(request); !considered) return failure(considered.error());
-    cursor_ = request;
+    cursor() = request;
   }
-  if (page->size() < options_.page) finish_scan(/*complete=*/true);
-  return !page->empty();
+  const bool goes_on = !page->empty() || list_ == List::kRetried;
+  if (page->size() < options_.page) finish_list();
+  return goes_on;
+}
+
+Result<std::vector<PendingRequest>> Reconciler::next_page() const {
+  if (list_ == List::kRetried) return pending_.retried(retried_, options_.page);
+  return pending_.requested_before(clock_.now() - options_.pending_after, old_, options_.page);
+}
+
+void Reconciler::finish_list() {
+  cursor().reset();
+  if (list_ == List::kOld) return finish_scan(/*complete=*/true);
+  list_ = List::kOld;
 }
 
 // A scan that was cut short goes on from where it was, after the pause.
 void Reconciler::finish_scan(bool complete) {
   next_scan_ = clock_.monotonic() + options_.scan_interval;
   sent_in_scan_ = 0;
+  list_ = List::kRetried;
   if (!complete) return;
-  cursor_.reset();
   std::erase_if(sent_, [&](const auto& entry) { return entry.second.scan != scan_; });
   ++scan_;
 }
 
+std::uint32_t Reconciler::due(const PendingRequest& request) const {
+  const Timestamp now = clock_.now();
+  if (request.retry == Position{0}) return due_attempt(now - request.requested_at, options_);
+  return 1 + due_attempt(now - request.retried_at, options_);
+}
+
 Status Reconciler::consider(const PendingRequest& request) {
-  const auto age = clock_.now() - request.requested_at;
-  const std::uint32_t attempt = due_attempt(age, options_);
-  const auto known = sent_.find(request.position.value());
+  const std::uint32_t attempt = due(request);
+  const auto known = sent_.find(asked_at(request));
   if (known != sent_.end()) {
     known->second.scan = scan_;
     if (known->second.attempt >= attempt) return {};
@@ -108,23 +132,23 @@ Status Reconciler::send(const PendingRequest& request, std::uint32_t attempt) {
   const auto message = reader_.read(log_.epoch(), record->position, record->hash, record->bytes);
   if (!message) return failure(message.error());
   const std::string subject = redeliver_subject(request.country);
-  const std::string id = message->id + "/" + std::to_string(attempt);
-  const Status accepted =
-      publisher_->publish(request.position.value(), {.subject = subject,
-                                                     .message_id = id,
-                                                     .headers = message->headers,
-                                                     .payload = record->bytes,
-                                                     .expected_last_sequence = {}});
-  if (accepted) remember(request.position, attempt);
+  const std::string id = redelivery_id(message->id, request.retry, attempt);
+  const Status accepted = publisher_->publish(asked_at(request), {.subject = subject,
+                                                                  .message_id = id,
+                                                                  .headers = message->headers,
+                                                                  .payload = record->bytes,
+                                                                  .expected_last_sequence = {}});
+  if (accepted) remember(request, attempt);
   return {};
 }
 
-void Reconciler::remember(Position position, std::uint32_t attempt) {
+void Reconciler::remember(const PendingRequest& request, std::uint32_t attempt) {
   ++sent_in_scan_;
+  const std::uint64_t asked = asked_at(request);
   // Forgetting one means sending it once more than needed, and the bus drops most of those.
   const bool full = sent_.size() >= options_.max_remembered;
-  if (full && !sent_.contains(position.value())) sent_.erase(sent_.begin());
-  sent_[position.value()] = {attempt, scan_};
+  if (full && !sent_.contains(asked)) sent_.erase(sent_.begin());
+  sent_[asked] = {attempt, scan_};
 }
 
 }  // namespace citas::workers

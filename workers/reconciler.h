@@ -4,7 +4,8 @@
 // citas.redeliver.<COUNTRY> when it is pending for `pending_after`, and again after pauses that
 // double up to `longest_pause`; the number of the attempt follows from its age alone, and the
 // message id is
-// "<eventId>/<attempt>", so that the bus drops what a restart sends twice.
+// "<eventId>/<attempt>", so that the bus drops what a restart sends twice. One that an operator
+// retries is sent at the next scan, before all others, and again after the same pauses.
 //
 // Bounded: one page a step, max_per_scan publications a scan, max_remembered requests in memory.
 // One thread; counters from any.
@@ -21,6 +22,7 @@
 #include "workers/event_message.h"
 #include "workers/pending_appointments.h"
 #include "workers/piece.h"
+#include "workers/redelivery.h"
 
 namespace citas::workers {
 
@@ -65,13 +67,21 @@ class Reconciler final : public Piece {
         options_(options),
         publisher_(std::move(publisher)) {}
 
+  // The two lists of a scan, in its order. Each goes on where a scan that was cut short has left
+  // it.
+  enum class List { kRetried, kOld };
+
   bool settle();
   void forget_what_another_bus_took();
   Result<bool> scan_page();
+  Result<std::vector<PendingRequest>> next_page() const;
+  std::optional<PendingRequest>& cursor() { return list_ == List::kOld ? old_ : retried_; }
+  void finish_list();
   void finish_scan(bool complete);
+  std::uint32_t due(const PendingRequest& request) const;
   Status consider(const PendingRequest& request);
   Status send(const PendingRequest& request, std::uint32_t attempt);
-  void remember(Position position, std::uint32_t attempt);
+  void remember(const PendingRequest& request, std::uint32_t attempt);
 
   const EventLog& log_;
   const PendingAppointments& pending_;
@@ -86,8 +96,9 @@ class Reconciler final : public Piece {
   std::uint64_t connection_ = 0;  // connection_count() that sent_ belongs to
   std::uint64_t scan_ = 1;
   std::size_t sent_in_scan_ = 0;
-  std::optional<PendingRequest> cursor_;          // the last one considered
-  std::unordered_map<std::uint64_t, Sent> sent_;  // by position
+  List list_ = List::kRetried;
+  std::optional<PendingRequest> retried_, old_;   // the last one considered of each list
+  std::unordered_map<std::uint64_t, Sent> sent_;  // by what asked for it: the request, or its retry
   std::vector<Completion> completions_;
 };
 

@@ -1,8 +1,7 @@
 #include "workers/registration.h"
 
-#include <algorithm>
-
 #include "events/base/sha256.h"
+#include "events/base/uuid.h"
 
 namespace citas::workers {
 namespace {
@@ -46,11 +45,7 @@ RegistrationDecision on_end(const std::optional<CountryEntry>& existing) {
 RegistrationId registration_of(CountryCode country, AppointmentId appointment) {
   const Sha256 digest =
       sha256({"citas/registration/", country.text(), "/", appointment.value().to_string()});
-  Uuid uuid;
-  std::copy_n(digest.begin(), uuid.bytes.size(), uuid.bytes.begin());
-  uuid.bytes[6] = static_cast<unsigned char>((uuid.bytes[6] & 0x0FU) | 0x80U);  // version 8
-  uuid.bytes[8] = static_cast<unsigned char>((uuid.bytes[8] & 0x3FU) | 0x80U);  // variant
-  return RegistrationId{uuid};
+  return RegistrationId{make_uuid_v8(digest)};
 }
 
 Result<RegistrationDecision> decide_registration(const std::optional<CountryEntry>& existing,
@@ -63,7 +58,9 @@ Result<RegistrationDecision> decide_registration(const std::optional<CountryEntr
             [&](const AppointmentRejected&) -> Decided { return on_end(existing); },
             [&](const AppointmentCancelled&) -> Decided { return on_end(existing); },
             [](const AppointmentConfirmed&) -> Decided { return RegistrationDecision{}; },
-            [](const DeadLetterRecorded&) -> Decided { return RegistrationDecision{}; }},
+            [](const DeadLetterRecorded&) -> Decided { return RegistrationDecision{}; },
+            [](const DeadLetterRetried&) -> Decided { return RegistrationDecision{}; },
+            [](const DeadLetterDiscarded&) -> Decided { return RegistrationDecision{}; }},
       event.data);
 }
 

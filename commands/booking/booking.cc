@@ -51,7 +51,9 @@ void apply(std::optional<Appointment>& appointment, const Event& event) {
                    [&](const AppointmentCancelled&) {
                      move_to(appointment, Lifecycle::kCancelled, event.position);
                    },
-                   [](const DeadLetterRecorded&) {}},
+                   // They name an appointment, and leave it as it is.
+                   [](const DeadLetterRecorded&) {}, [](const DeadLetterRetried&) {},
+                   [](const DeadLetterDiscarded&) {}},
              event.data);
 }
 
@@ -138,7 +140,9 @@ bool decides_slot(const Event& event) {
                           [](const AppointmentRejected&) { return true; },
                           [](const AppointmentCancelled&) { return true; },
                           [](const AppointmentConfirmed&) { return false; },
-                          [](const DeadLetterRecorded&) { return false; }},
+                          [](const DeadLetterRecorded&) { return false; },
+                          [](const DeadLetterRetried&) { return false; },
+                          [](const DeadLetterDiscarded&) { return false; }},
                     event.data);
 }
 

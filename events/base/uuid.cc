@@ -1,5 +1,6 @@
 #include "events/base/uuid.h"
 
+#include <algorithm>
 #include <span>
 
 #include "events/base/hex.h"
@@ -9,6 +10,12 @@ namespace {
 
 constexpr bool dash_follows(std::size_t byte_index) {
   return byte_index == 3 || byte_index == 5 || byte_index == 7 || byte_index == 9;
+}
+
+// Of the variant that RFC 9562 defines.
+void set_version(Uuid& uuid, unsigned version) {
+  uuid.bytes[6] = static_cast<unsigned char>((uuid.bytes[6] & 0x0fU) | version << 4);
+  uuid.bytes[8] = static_cast<unsigned char>((uuid.bytes[8] & 0x3fU) | 0x80U);
 }
 
 }  // namespace
@@ -46,8 +53,14 @@ Uuid make_uuid_v7(std::uint64_t unix_ms, const std::array<unsigned char, 10>& ra
     uuid.bytes[static_cast<std::size_t>(i)] = static_cast<unsigned char>(unix_ms >> (8 * (5 - i)));
   }
   for (std::size_t i = 0; i < random.size(); ++i) uuid.bytes[6 + i] = random[i];
-  uuid.bytes[6] = static_cast<unsigned char>((uuid.bytes[6] & 0x0f) | 0x70);
-  uuid.bytes[8] = static_cast<unsigned char>((uuid.bytes[8] & 0x3f) | 0x80);
+  set_version(uuid, 7);
+  return uuid;
+}
+
+Uuid make_uuid_v8(const Sha256& digest) {
+  Uuid uuid;
+  std::copy_n(digest.begin(), uuid.bytes.size(), uuid.bytes.begin());
+  set_version(uuid, 8);
   return uuid;
 }
 

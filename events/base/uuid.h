@@ -1,4 +1,5 @@
-// Uuid: 128-bit identifiers, version 7 (RFC 9562): they sort by the time of their creation.
+// Uuid: 128-bit identifiers (RFC 9562): of version 7, which sort by the time of their creation, and
+// of version 8, which follow from what they name.
 #pragma once
 
 #include <array>
@@ -9,6 +10,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include "events/base/sha256.h"
 
 namespace citas {
 
@@ -31,6 +34,8 @@ inline constexpr std::size_t kUuidTextSize = 36;
 // A version 7 UUID of these milliseconds and 80 random bits (6 of them overwritten by version and
 // variant).
 Uuid make_uuid_v7(std::uint64_t unix_ms, const std::array<unsigned char, 10>& random);
+// A version 8 UUID (section 5.8) of the first bits of a digest: always the same for the same.
+Uuid make_uuid_v8(const Sha256& digest);
 
 }  // namespace citas
 

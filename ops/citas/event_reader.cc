@@ -52,7 +52,8 @@ Status read_folder(const std::filesystem::path& data, const EventFilter& filter,
     const auto tag = parse_tag(filter.tag);
     if (!tag) {
       return failure(ErrorCode::kInvalidArgument,
-                     "--tag: use appointment:<uuid>, slot:<country>:<id> or insured:<id>");
+                     "--tag: use appointment:<uuid>, slot:<country>:<id>, insured:<id> or "
+                     "deadletter:<uuid>");
     }
     const Status read =
         log.read_tag({.tag = *tag, .first = Position{filter.from}, .last = Position{filter.to}},

@@ -27,16 +27,24 @@ class PendingFromProjection final : public workers::PendingAppointments {
       std::size_t limit) const override {
     std::optional<projections::PendingCursor> cursor;
     if (after) cursor = {after->requested_at, after->position};
-    return query_.requested_before(time, cursor, limit).map([](const auto& found) {
-      std::vector<workers::PendingRequest> requests;
-      for (const auto& one : found) {
-        requests.push_back({one.country, one.requested, one.requested_at});
-      }
-      return requests;
-    });
+    return query_.requested_before(time, cursor, limit).map(to_requests);
+  }
+
+  Result<std::vector<workers::PendingRequest>> retried(
+      const std::optional<workers::PendingRequest>& after, std::size_t limit) const override {
+    return query_.retried(after ? after->retry : Position{0}, limit).map(to_requests);
   }
 
  private:
+  static std::vector<workers::PendingRequest> to_requests(
+      const std::vector<projections::PendingAppointment>& found) {
+    std::vector<workers::PendingRequest> requests;
+    for (const auto& one : found) {
+      requests.push_back({one.country, one.requested, one.requested_at, one.retry, one.retried_at});
+    }
+    return requests;
+  }
+
   projections::PendingQuery query_;
 };
 

@@ -155,7 +155,8 @@ struct Ledger {
                      },
                      [&](const AppointmentRejected& data) { end(data.ref); },
                      [&](const AppointmentCancelled& data) { end(data.ref); },
-                     [](const DeadLetterRecorded&) {}},
+                     [](const DeadLetterRecorded&) {}, [](const DeadLetterRetried&) {},
+                     [](const DeadLetterDiscarded&) {}},
                event.data);
   }
 

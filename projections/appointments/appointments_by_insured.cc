@@ -121,7 +121,9 @@ Status AppointmentsByInsured::apply(const Event& event, ReadModelBatch& batch) c
             [&](const AppointmentCancelled& data) {
               return apply_change(event, data, Lifecycle::kCancelled, cancelled_row, batch);
             },
-            [](const DeadLetterRecorded&) { return Status{}; }},
+            [](const DeadLetterRecorded&) { return Status{}; },
+            [](const DeadLetterRetried&) { return Status{}; },
+            [](const DeadLetterDiscarded&) { return Status{}; }},
       event.data);
 }
 

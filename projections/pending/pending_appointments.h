@@ -3,9 +3,14 @@
 // Keys (integers are big-endian):
 //
 //   'p' requested_at(8) position(8)   what is needed to ask again: country(2) ‖ id(16) ‖ tenant
-//   'l' tenant 0 id(16)               where it is: requested_at(8) ‖ position(8)
+//   'r' position of the retry(8)      the same of those that an operator wants tried again:
+//                                     retried_at(8) ‖ requested_at(8) ‖ position(8) ‖ country(2)
+//                                     ‖ id(16) ‖ tenant
+//   'l' tenant 0 id(16)               requested_at(8) ‖ position(8) ‖ the key of its entry above,
+//                                     nothing while it is a dead letter
 //
-// A request leaves when it is confirmed, rejected, cancelled or dead-lettered.
+// A request leaves for good when it is confirmed, rejected or cancelled. While it is a dead letter
+// it is not asked for again, until its retry.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +30,7 @@ class PendingAppointments final : public Projection {
   static constexpr std::string_view kName = "pending_appointments";
 
   std::string_view name() const override { return kName; }
-  std::uint32_t version() const override { return 1; }
+  std::uint32_t version() const override { return 2; }
   Status apply(const Event& event, ReadModelBatch& batch) const override;
 };
 
@@ -35,6 +40,9 @@ struct PendingAppointment {
   CountryCode country;
   Position requested;      // position of its request event
   Timestamp requested_at;  // time of its request event
+  // Position and time of its retry; 0 where there was none.
+  Position retry = Position{0};
+  Timestamp retried_at = {};
   friend bool operator==(const PendingAppointment&, const PendingAppointment&) = default;
 };
 
@@ -50,12 +58,18 @@ class PendingQuery {
   // Borrows.
   explicit PendingQuery(const LiveProjection& live) : live_(live) {}
 
-  // Those requested before `time`, oldest first, behind `after`, at most `limit`.
-  // Unavailable: being built; Corruption: rebuild the projection.
+  // Those never retried that were requested before `time`, oldest first, behind `after`, at most
+  // `limit`. Unavailable: being built; Corruption: rebuild the projection.
   Result<std::vector<PendingAppointment>> requested_before(
       Timestamp time, const std::optional<PendingCursor>& after, std::size_t limit) const;
+  // Those retried behind the retry at `after`, the first retry first. Errors likewise.
+  Result<std::vector<PendingAppointment>> retried(Position after, std::size_t limit) const;
 
  private:
+  using Parse = Result<PendingAppointment> (*)(std::string_view key, std::string_view value);
+  Result<std::vector<PendingAppointment>> read(const KeyRange& range, Parse parse,
+                                               std::size_t limit) const;
+
   const LiveProjection& live_;
 };
 

@@ -18,13 +18,20 @@ std::vector<EventData> one_of_each() {
           AppointmentRejected{ref(1), reason("center_closed")},
           AppointmentCancelled{ref(1), reason("other")},
           AppointmentCancelled{ref(1), std::nullopt},
-          DeadLetterRecorded{.message_id = "m\"1",
+          DeadLetterRecorded{.id = DeadLetterId{uuid(8)},
+                             .message_id = "m\"1",
                              .consumer = "processor-PE",
                              .country = country("PE"),
                              .reason = reason("crashed"),
                              .attempts = 5,
                              .appointment = AppointmentId{uuid(1)},
-                             .payload_sha256 = "00"}};
+                             .payload_sha256 = "00"},
+          DeadLetterRecorded{
+              .message_id = "m2", .country = country("PE"), .reason = reason("malformed")},
+          DeadLetterRetried{DeadLetterId{uuid(8)}, country("CL"), AppointmentId{uuid(1)}},
+          DeadLetterDiscarded{DeadLetterId{uuid(8)}, country("PE"), AppointmentId{uuid(1)},
+                              reason("unprocessable")},
+          DeadLetterDiscarded{DeadLetterId{uuid(8)}, country("PE"), std::nullopt, reason("other")}};
 }
 
 TEST(CodecTest, ReadsBackEveryTypeExactly) {
@@ -50,6 +57,59 @@ TEST(CodecTest, WritesThePublishedForm) {
             R"("time":"2026-09-21T14:13:20.012Z","position":"12","tenant":"default",)"
             R"("actor":"anonymous","commandid":"00000000-0000-7000-8000-000000000063",)"
             R"("data":{"insuredId":"00001","scheduleId":100,"countryISO":"PE","centerId":3}})");
+}
+
+TEST(CodecTest, WritesThePublishedFormOfDeadLetters) {
+  const auto data_of = [](const EventData& data) {
+    const std::string text = Codec::encode(event_at(12, data), kTestLog);
+    return text.substr(text.find("\"type\""));
+  };
+  const DeadLetterId id{uuid(8)};
+  const std::string envelope =
+      R"(","subject":"00000000-0000-7000-8000-000000000001","time":"2026-09-21T14:13:20.012Z",)"
+      R"("position":"12","tenant":"default","actor":"anonymous",)"
+      R"("commandid":"00000000-0000-7000-8000-000000000063",)"
+      R"("data":{"deadLetterId":"00000000-0000-7000-8000-000000000008",)";
+  EXPECT_EQ(data_of(DeadLetterRecorded{.id = id,
+                                       .message_id = "m1",
+                                       .consumer = "processor-PE",
+                                       .country = country("PE"),
+                                       .reason = reason("processing_failed"),
+                                       .attempts = 5,
+                                       .appointment = AppointmentId{uuid(1)},
+                                       .payload_sha256 = "00"}),
+            R"("type":"citas.deadletter.recorded.v1)" + envelope +
+                R"("messageId":"m1","consumer":"processor-PE","countryISO":"PE",)"
+                R"("reason":"processing_failed","attempts":5,"payloadSha256":"00"}})");
+  EXPECT_EQ(data_of(DeadLetterRetried{id, country("CL"), AppointmentId{uuid(1)}}),
+            R"("type":"citas.deadletter.retried.v1)" + envelope + R"("countryISO":"CL"}})");
+  EXPECT_EQ(
+      data_of(DeadLetterDiscarded{id, country("PE"), AppointmentId{uuid(1)}, reason("other")}),
+      R"("type":"citas.deadletter.discarded.v1)" + envelope +
+          R"("countryISO":"PE","reason":"other"}})");
+}
+
+// As earlier builds wrote it.
+TEST(CodecTest, ReadsLettersThatHaveNoId) {
+  const Event event = event_at(
+      12,
+      DeadLetterRecorded{
+          .message_id = "m1", .consumer = "c", .country = country("PE"), .reason = reason("r")});
+  const std::string text = Codec::encode(event, kTestLog);
+  EXPECT_EQ(text.find("deadLetterId"), std::string::npos);
+  EXPECT_EQ(Codec{}.decode(text), event);
+}
+
+TEST(CodecTest, DecisionsOnLettersNameThem) {
+  for (const EventData& data : std::initializer_list<EventData>{
+           DeadLetterRetried{DeadLetterId{uuid(8)}, country("CL"), AppointmentId{uuid(1)}},
+           DeadLetterDiscarded{DeadLetterId{uuid(8)}, country("PE"), {}, reason("other")}}) {
+    std::string text = Codec::encode(event_at(12, data), kTestLog);
+    ASSERT_TRUE(Codec{}.decode(text));
+    const std::string id = R"("deadLetterId":"00000000-0000-7000-8000-000000000008",)";
+    text.erase(text.find(id), id.size());
+    EXPECT_FALSE(Codec{}.decode(text)) << text;
+  }
 }
 
 TEST(CodecTest, WhateverATextHoldsCanBeReadAgain) {

@@ -18,6 +18,14 @@ TEST(Tags, FollowFromTypeAndData) {
   EXPECT_THAT(tags, ElementsAre(Tag{"appointment:00000000-0000-7000-8000-000000000001"},
                                 Tag{"slot:CL:7"}, Tag{"insured:00500"}));
   EXPECT_THAT(tags_of(DeadLetterRecorded{}), IsEmpty());
+  const Tag letter{"deadletter:00000000-0000-7000-8000-000000000008"};
+  const DeadLetterId id{uuid(8)};
+  EXPECT_THAT(tags_of(DeadLetterRecorded{.id = id, .appointment = AppointmentId{uuid(1)}}),
+              ElementsAre(letter, appointment_tag(AppointmentId{uuid(1)})));
+  EXPECT_THAT(tags_of(DeadLetterRetried{id, country("PE"), AppointmentId{uuid(1)}}),
+              ElementsAre(letter, appointment_tag(AppointmentId{uuid(1)})));
+  EXPECT_THAT(tags_of(DeadLetterDiscarded{id, country("PE"), {}, reason("other")}),
+              ElementsAre(letter));
 }
 
 TEST(Tags, ParseOnlyTheirCanonicalForm) {
@@ -25,9 +33,11 @@ TEST(Tags, ParseOnlyTheirCanonicalForm) {
   EXPECT_EQ(parse_tag("insured:00001"), insured_tag(insured("00001")));
   EXPECT_EQ(parse_tag("appointment:00000000-0000-7000-8000-00000000000A"),
             appointment_tag(AppointmentId{uuid(10)}));
-  for (const char* text :
-       {"", "slot:", "slot:PE", "slot:PE:", "slot:PE:0", "slot:PE:01", "slot:PE:9007199254740992",
-        "slot:pe:1", "insured:1", "appointment:1", "country:PE", "SLOT:PE:1"}) {
+  EXPECT_EQ(parse_tag("deadletter:00000000-0000-7000-8000-000000000008"),
+            dead_letter_tag(DeadLetterId{uuid(8)}));
+  for (const char* text : {"", "deadletter:", "deadletter:1", "slot:", "slot:PE",
+                           "slot:PE:", "slot:PE:0", "slot:PE:01", "slot:PE:9007199254740992",
+                           "slot:pe:1", "insured:1", "appointment:1", "country:PE", "SLOT:PE:1"}) {
     EXPECT_FALSE(parse_tag(text)) << text;
   }
 }

@@ -1,11 +1,13 @@
 // Logs full of plausible appointments, for tests of read models. Header-only.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "events/codec.h"
@@ -34,31 +36,43 @@ class History {
   void cancel(const AppointmentRef& ref, std::optional<ReasonCode> why = std::nullopt) {
     append(AppointmentCancelled{ref, std::move(why)});
   }
-  void dead_letter(std::optional<AppointmentId> appointment) {
-    append(DeadLetterRecorded{.message_id = "m1",
+  // About a message that is named as its appointment is.
+  DeadLetterId dead_letter(std::optional<AppointmentId> appointment) {
+    Sha256 name{};
+    if (appointment) std::ranges::copy(appointment->value().bytes, name.begin());
+    const DeadLetterId id{make_uuid_v8(name)};
+    append(DeadLetterRecorded{.id = id,
+                              .message_id = id.value().to_string(),
                               .consumer = "processor-PE",
                               .country = country("PE"),
                               .reason = reason("poison"),
                               .attempts = 5,
                               .appointment = appointment,
                               .payload_sha256 = std::string(64, '0')});
+    return id;
+  }
+  void retry(DeadLetterId letter, AppointmentId appointment) {
+    append(DeadLetterRetried{letter, country("PE"), appointment});
+  }
+  void discard(DeadLetterId letter, std::optional<AppointmentId> appointment) {
+    append(DeadLetterDiscarded{letter, country("PE"), appointment, reason("unprocessable")});
   }
 
   // Any of the above, of few insureds, such that each event is possible.
   void random_step() {
     if (live_.empty() || draw(3) == 0) {
-      live_.push_back({request(random_insured(), random_slot(), random_details()), false});
+      live_.push_back({request(random_insured(), random_slot(), random_details())});
       return;
     }
     const std::size_t chosen = draw(live_.size());
-    auto& [ref, booked] = live_[chosen];
+    auto& ref = live_[chosen].ref;
+    auto& booked = live_[chosen].booked;
     switch (draw(booked ? 2 : 5)) {
       case 0:
         cancel(ref, draw(2) ? std::optional(reason("changed_plans")) : std::nullopt);
         break;
       case 1:
-        dead_letter(ref.appointment);
-        return;
+        return letter_step(live_[chosen]);
       case 2:
         reject(ref);
         break;
@@ -94,8 +108,24 @@ class History {
  private:
   struct Live {
     AppointmentRef ref;
-    bool booked;
+    bool booked = false;
+    std::optional<DeadLetterId> letter = std::nullopt;  // that is open, or discarded
+    bool discarded = false;
   };
+
+  // The next that can happen to the message that asks for an appointment.
+  void letter_step(Live& live) {
+    const AppointmentId appointment = live.ref.appointment;
+    if (!live.letter) {
+      live.letter = dead_letter(appointment);
+    } else if (!live.booked) {
+      retry(*std::exchange(live.letter, std::nullopt), appointment);
+    } else if (!std::exchange(live.discarded, true)) {
+      discard(*live.letter, appointment);
+    } else {
+      request(random_insured(), random_slot());
+    }
+  }
 
   Uuid next_id() {
     std::array<unsigned char, 10> bytes;

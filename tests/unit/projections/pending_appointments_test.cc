@@ -76,6 +76,51 @@ TEST_F(PendingAppointmentsTest, WhatIsAnsweredLeaves) {
   EXPECT_THAT(pending(), ElementsAre(waiting.appointment));
 }
 
+TEST_F(PendingAppointmentsTest, WhatIsRetriedIsAskedForAgainApartFromTheOthers) {
+  const AppointmentRef dead = request(1, 5'000, slot("CL", 9));
+  const AppointmentRef waiting = request(2, 6'000);
+  const DeadLetterId letter = model_.history.dead_letter(dead.appointment);
+  EXPECT_THAT(pending(), ElementsAre(waiting.appointment));
+  Event retry =
+      model_.history.next_event(DeadLetterRetried{letter, country("CL"), dead.appointment});
+  retry.time = at_ms(70'000);
+  model_.history.append_event(retry);
+  EXPECT_THAT(pending(), ElementsAre(waiting.appointment));
+  const PendingAppointment expected{.tenant = kDefaultTenant,
+                                    .appointment = dead.appointment,
+                                    .country = country("CL"),
+                                    .requested = Position{1},
+                                    .requested_at = at_ms(5'000),
+                                    .retry = retry.position,
+                                    .retried_at = at_ms(70'000)};
+  EXPECT_THAT(query_.retried(Position{0}, 10).value(), ElementsAre(expected));
+  EXPECT_THAT(query_.retried(retry.position, 10).value(), IsEmpty());
+  // It dies again, and is retried once more.
+  model_.history.dead_letter(dead.appointment);
+  model_.catch_up();
+  EXPECT_THAT(query_.retried(Position{0}, 10).value(), IsEmpty());
+  model_.history.retry(letter, dead.appointment);
+  model_.catch_up();
+  ASSERT_EQ(query_.retried(Position{0}, 10)->size(), 1U);
+  EXPECT_EQ(query_.retried(Position{0}, 10)->front().requested, Position{1});
+  model_.history.confirm(dead);
+  model_.history.confirm(waiting);
+  model_.catch_up();
+  EXPECT_THAT(citas::testing::entries_of(**model_.pending().store()), IsEmpty());
+}
+
+TEST_F(PendingAppointmentsTest, ALetterThatNobodyCouldRetryLeavesItsRequestPending) {
+  const AppointmentRef made = request(1, 1);
+  model_.history.append(DeadLetterRecorded{.message_id = "m1",
+                                           .consumer = "processor-PE",
+                                           .country = country("PE"),
+                                           .reason = reason("poison"),
+                                           .attempts = 5,
+                                           .appointment = made.appointment,
+                                           .payload_sha256 = "00"});
+  EXPECT_THAT(pending(), ElementsAre(made.appointment));
+}
+
 TEST_F(PendingAppointmentsTest, LaterEventsOfWhatHasLeftChangeNothing) {
   const AppointmentRef made = request(1, 1);
   model_.history.confirm(made);

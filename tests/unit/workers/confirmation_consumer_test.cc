@@ -53,7 +53,7 @@ class ConfirmationConsumerTest : public testing::Test {
     std::vector<std::string> reasons;
     for (std::uint64_t i = 1; i <= bus_.stream_info(kDeadLettersStream)->last_sequence; ++i) {
       const auto message = broker_.message(kDeadLettersStream, i).value();
-      reasons.push_back(parse_dead_letter(message.payload)->reason.text());
+      reasons.push_back(parse_dead_letter(message.payload)->letter.reason.text());
     }
     return reasons;
   }

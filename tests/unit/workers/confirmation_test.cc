@@ -80,18 +80,24 @@ Message message(const std::string& id) {
 TEST(DeadLetter, WhatIsWrittenCanBeRead) {
   auto letter = make_dead_letter(message("id-1"), "processor-PE", kPeru, "processing_failed");
   EXPECT_EQ(parse_dead_letter(encode(letter)).value(), letter);
-  letter.appointment = kAppointment;
-  letter.attempts = 5;
+  letter.letter.appointment = kAppointment;
+  letter.letter.attempts = 5;
   EXPECT_EQ(parse_dead_letter(encode(letter)).value(), letter);
   EXPECT_EQ(message_id(letter), "id-1/processor-PE");
+  letter.retry = Position{0};
+  EXPECT_EQ(parse_dead_letter(encode(letter)).value(), letter);
+  EXPECT_EQ(message_id(letter), "id-1/processor-PE");
+  letter.retry = Position{12};
+  EXPECT_EQ(parse_dead_letter(encode(letter)).value(), letter);
+  EXPECT_EQ(message_id(letter), "id-1/processor-PE/r12");
 }
 
 TEST(DeadLetter, AnUnprintableIdIsReplacedByThePlaceInTheStream) {
   for (const std::string& id : {std::string("\xFF\x01", 2), std::string("two words"),
                                 std::string(500, 'a'), std::string()}) {
     const auto letter = make_dead_letter(message(id), "confirmations", {}, "malformed_message");
-    EXPECT_EQ(letter.message_id, "citas.confirmations.PE#9");
-    EXPECT_EQ(letter.country.text(), "XX");
+    EXPECT_EQ(letter.letter.message_id, "citas.confirmations.PE#9");
+    EXPECT_EQ(letter.letter.country.text(), "XX");
     EXPECT_TRUE(parse_dead_letter(encode(letter)));
   }
 }

@@ -117,7 +117,7 @@ class ProcessorTest : public testing::Test {
     std::vector<DeadLetterRecorded> all;
     for (std::uint64_t i = 1; i <= bus_.stream_info(kDeadLettersStream)->last_sequence; ++i) {
       const auto message = broker_.message(kDeadLettersStream, i).value();
-      all.push_back(parse_dead_letter(message.payload).value());
+      all.push_back(parse_dead_letter(message.payload).value().letter);
     }
     return all;
   }
@@ -276,6 +276,31 @@ TEST_F(ProcessorTest, AGivenUpMessageIsNotTriedAgainWhenItComesAgain) {
   run();
   EXPECT_EQ(rules_.asked[1], 3);
   EXPECT_EQ(dead_letters().size(), 2U);
+}
+
+// However often one request was sent, it is one letter; each retry has tries of its own.
+TEST_F(ProcessorTest, ARetriedMessageGetsANewSetOfTries) {
+  rules_.failing = {1};
+  world_.request(kPeru);
+  run();
+  ASSERT_EQ(rules_.asked[1], 3);
+  const auto request = read_one(world_.log, Position{1}).value();
+  const std::string event = world_.events().at(0).id.value().to_string();
+  const auto send = [&](const std::string& id) {
+    redeliver(event + id, request.bytes, {{kSourceHeader, world_.log.identity().source()}});
+    run();
+  };
+  send("/r7/1");
+  EXPECT_EQ(rules_.asked[1], 6);
+  send("/r7/2");
+  EXPECT_EQ(rules_.asked[1], 6) << "the same retry, sent again";
+  const auto last = bus_.stream_info(kDeadLettersStream)->last_sequence;
+  const auto letter = parse_dead_letter(broker_.message(kDeadLettersStream, last)->payload).value();
+  EXPECT_EQ(letter.letter.message_id, event);
+  EXPECT_EQ(letter.retry, Position{7});
+  rules_.failing.clear();
+  send("/r8/1");
+  EXPECT_EQ(confirmations().size(), 1U);
 }
 
 // A message that kills the process: its group is tried once, then each of it alone.

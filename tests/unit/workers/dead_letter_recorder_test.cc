@@ -32,7 +32,7 @@ class DeadLetterRecorderTest : public testing::Test {
                                        .payload = payload,
                                        .expected_last_sequence = {}}));
   }
-  DeadLetterRecorded letter() {
+  DeadLetter letter() {
     const Message message{.subject = "citas.events.PE.appointment.requested",
                           .headers = {{kMessageIdHeader, "id-1"}},
                           .payload = "payload",
@@ -55,18 +55,40 @@ TEST_F(DeadLetterRecorderTest, ALetterIsPutOnRecord) {
   publish(encode(letter()));
   run();
   ASSERT_EQ(world_.events().size(), 1U);
-  EXPECT_EQ(std::get<DeadLetterRecorded>(world_.events()[0].data), letter());
+  DeadLetterRecorded expected = letter().letter;
+  expected.id = commands::dead_letter_id("processor-PE", "id-1");
+  EXPECT_EQ(std::get<DeadLetterRecorded>(world_.events()[0].data), expected);
   EXPECT_EQ(ack_pending(), 0U);
 }
 
 TEST_F(DeadLetterRecorderTest, OnceWhateverComes) {
-  DeadLetterRecorded later = letter();
-  later.attempts = 7;
+  DeadLetter later = letter();
+  later.letter.attempts = 7;
   publish(encode(letter()));
   publish(encode(letter()));
   publish(encode(later));
   run();
   EXPECT_EQ(world_.events().size(), 1U);
+  EXPECT_EQ(ack_pending(), 0U);
+}
+
+// The same letter once more is no news; what died again after its retry is.
+TEST_F(DeadLetterRecorderTest, DyingAgainAfterARetryIsRecordedOnceMore) {
+  DeadLetter dead = letter();
+  dead.letter.appointment = world_.request(kPeru);
+  dead.retry = Position{0};
+  publish(encode(dead));
+  run();
+  ASSERT_TRUE(world_.retry());
+  const Position retry = world_.log.committed();
+  publish(encode(dead));  // delivered late
+  run();
+  EXPECT_EQ(world_.count("deadletter.recorded"), 1U);
+  dead.retry = retry;
+  publish(encode(dead));
+  publish(encode(dead));
+  run();
+  EXPECT_EQ(world_.count("deadletter.recorded"), 2U);
   EXPECT_EQ(ack_pending(), 0U);
 }
 

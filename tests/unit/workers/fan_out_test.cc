@@ -84,6 +84,78 @@ TEST_F(FanOutTest, AThirdCountryIsConfigurationAlone) {
               ElementsAre("appointment.requested", "appointment.confirmed"));
 }
 
+// Fails for one schedule until it is repaired.
+class BrokenRules final : public CountryRules {
+ public:
+  Result<std::optional<ReasonCode>> check(const AppointmentRequested& request) const override {
+    if (request.ref.slot.schedule.value() != schedule) return std::optional<ReasonCode>{};
+    return failure(ErrorCode::kUnavailable, "broken");
+  }
+  std::int64_t schedule = 1;
+};
+
+class DeadLettersTest : public FanOutTest {
+ protected:
+  DeadLettersTest() {
+    fan_out_.reset();
+    fan_out_ = std::make_unique<FanOut>(world_, bus_, world_.clock, wakeup_,
+                                        std::map<CountryCode, Country>{{kPeru, {&peru_, &rules_}}});
+  }
+  BrokenRules rules_;
+};
+
+TEST_F(DeadLettersTest, ARetryAfterTheRepairCompletesIt) {
+  const auto poisonous = world_.request(kPeru);
+  const auto neighbour = world_.request(kPeru);
+  run(std::chrono::minutes{4});
+  EXPECT_THAT(world_.history(poisonous),
+              ElementsAre("appointment.requested", "deadletter.recorded"));
+  EXPECT_THAT(world_.history(neighbour),
+              ElementsAre("appointment.requested", "appointment.confirmed"));
+  rules_.schedule = 0;
+  run(std::chrono::minutes{4});
+  EXPECT_EQ(world_.history(poisonous).size(), 2U) << "nobody has asked for it";
+  ASSERT_TRUE(world_.retry());
+  run(std::chrono::seconds{3});
+  EXPECT_THAT(world_.history(poisonous),
+              ElementsAre("appointment.requested", "deadletter.recorded", "deadletter.retried",
+                          "appointment.confirmed"));
+}
+
+TEST_F(DeadLettersTest, ARetryBeforeTheRepairDiesAgainOnce) {
+  const auto poisonous = world_.request(kPeru);
+  run(std::chrono::minutes{1});
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(world_.retry());
+    run(std::chrono::minutes{4});
+  }
+  EXPECT_THAT(world_.history(poisonous),
+              ElementsAre("appointment.requested", "deadletter.recorded", "deadletter.retried",
+                          "deadletter.recorded", "deadletter.retried", "deadletter.recorded"));
+  EXPECT_EQ(bus_.consumer_info(kDeadLettersStream, "dead-letters")->ack_pending, 0U);
+}
+
+TEST_F(DeadLettersTest, ADiscardEndsTheAppointmentAndTheCountryForgetsIt) {
+  const auto poisonous = world_.request(kPeru);
+  run(std::chrono::minutes{1});
+  ASSERT_TRUE(world_.discard());
+  rules_.schedule = 0;
+  run(std::chrono::minutes{4});
+  EXPECT_THAT(world_.history(poisonous),
+              ElementsAre("appointment.requested", "deadletter.recorded", "appointment.rejected",
+                          "deadletter.discarded"));
+  EXPECT_EQ(peru_.find(poisonous)->value().state, EntryState::kWithdrawn);
+}
+
+// Letters of a lost bus come again: the country gives up at once what it has given up before.
+TEST_F(DeadLettersTest, AWipedBusRecordsNothingTwice) {
+  const auto poisonous = world_.request(kPeru);
+  run(std::chrono::minutes{1});
+  for (const StreamSpec& spec : stream_specs()) ASSERT_TRUE(bus_.delete_stream(spec.name));
+  run(std::chrono::minutes{4});
+  EXPECT_EQ(world_.history(poisonous).size(), 2U);
+}
+
 TEST_F(FanOutTest, ACountryWithoutProcessorWaitsForOne) {
   const auto appointment = world_.request(kEcuador);
   run(std::chrono::seconds{100});

@@ -22,23 +22,49 @@ std::vector<Event> read_all(const EventLog& log, const Codec& codec) {
 
 }  // namespace
 
-Result<std::vector<PendingRequest>> PendingByScan::requested_before(
-    Timestamp time, const std::optional<PendingRequest>& after, std::size_t limit) const {
-  std::map<AppointmentId, PendingRequest> pending;
+std::vector<PendingRequest> PendingByScan::all() const {
+  std::map<AppointmentId, PendingRequest> pending, parked;
   for (const Event& event : read_all(log_, codec_)) {
     const auto appointment = appointment_of(event.data);
+    if (!appointment) continue;
     if (std::holds_alternative<AppointmentRequested>(event.data)) {
       pending[*appointment] = {country_of(event.data), event.position, event.time};
-    } else if (appointment) {
+    } else if (std::holds_alternative<DeadLetterRecorded>(event.data)) {
+      parked.insert(pending.extract(*appointment));
+    } else if (std::holds_alternative<DeadLetterRetried>(event.data)) {
+      pending.insert(parked.extract(*appointment));
+      pending.at(*appointment).retry = event.position;
+      pending.at(*appointment).retried_at = event.time;
+    } else if (ref_of(event.data) != nullptr) {
       pending.erase(*appointment);
+      parked.erase(*appointment);
     }
   }
+  std::vector<PendingRequest> requests;
+  for (const auto& [id, request] : pending) requests.push_back(request);
+  return requests;
+}
+
+Result<std::vector<PendingRequest>> PendingByScan::requested_before(
+    Timestamp time, const std::optional<PendingRequest>& after, std::size_t limit) const {
   std::vector<PendingRequest> due;
-  for (const auto& [id, request] : pending) {
+  for (const PendingRequest& request : all()) {
     const bool behind = !after || request.position > after->position;
-    if (request.requested_at < time && behind) due.push_back(request);
+    const bool never_retried = request.retry == Position{0};
+    if (request.requested_at < time && behind && never_retried) due.push_back(request);
   }
   std::ranges::sort(due, {}, &PendingRequest::position);
+  if (due.size() > limit) due.resize(limit);
+  return due;
+}
+
+Result<std::vector<PendingRequest>> PendingByScan::retried(
+    const std::optional<PendingRequest>& after, std::size_t limit) const {
+  std::vector<PendingRequest> due;
+  for (const PendingRequest& request : all()) {
+    if (request.retry > (after ? after->retry : Position{0})) due.push_back(request);
+  }
+  std::ranges::sort(due, {}, &PendingRequest::retry);
   if (due.size() > limit) due.resize(limit);
   return due;
 }
@@ -64,6 +90,20 @@ AppointmentId LogWorld::request(CountryCode country, VisitDetails details) {
 
 void LogWorld::cancel(AppointmentId appointment) {
   CHECK(execute(commands::CancelAppointment{appointment, kInsured, {}}).has_value());
+}
+
+DeadLetterId LogWorld::last_letter() const {
+  std::optional<DeadLetterId> last;
+  for (const Event& event : events()) {
+    const auto* letter = std::get_if<DeadLetterRecorded>(&event.data);
+    if (letter != nullptr) last = letter->id;
+  }
+  return last.value();
+}
+
+commands::Outcome LogWorld::retry() { return execute(commands::RetryDeadLetter{last_letter()}); }
+commands::Outcome LogWorld::discard() {
+  return execute(commands::DiscardDeadLetter{last_letter(), *ReasonCode::parse("unprocessable")});
 }
 
 void LogWorld::step_sequencer() {

@@ -25,8 +25,12 @@ class PendingByScan final : public PendingAppointments {
   Result<std::vector<PendingRequest>> requested_before(Timestamp time,
                                                        const std::optional<PendingRequest>& after,
                                                        std::size_t limit) const override;
+  Result<std::vector<PendingRequest>> retried(const std::optional<PendingRequest>& after,
+                                              std::size_t limit) const override;
 
  private:
+  std::vector<PendingRequest> all() const;
+
   const EventLog& log_;
   const Codec& codec_;
 };
@@ -41,6 +45,9 @@ class LogWorld {
   // A new appointment on a slot of its own.
   AppointmentId request(CountryCode country, VisitDetails details = {});
   void cancel(AppointmentId appointment);
+  // An operator's decisions on the letter that was recorded last.
+  commands::Outcome retry();
+  commands::Outcome discard();
   // Steps the sequencer until its queue is empty.
   void step_sequencer();
 
@@ -58,6 +65,8 @@ class LogWorld {
   PendingByScan pending{log, codec};
 
  private:
+  DeadLetterId last_letter() const;
+
   std::int64_t next_schedule_ = 1;
 };
 

@@ -78,6 +78,31 @@ TEST_F(ReconcilerTest, WhatStaysPendingIsSentAgainAndAgainWithPauses) {
   EXPECT_EQ(reconciler_->redelivered().value(), 3U);
 }
 
+TEST_F(ReconcilerTest, WhatIsRetriedIsSentAtOnceAndBeforeAllOthers) {
+  start({.max_per_scan = 1});
+  const auto dead = world_.request(kPeru);
+  for (int i = 0; i < 3; ++i) world_.request(kChile);
+  const DeadLetterRecorded letter{.message_id = event_id(0),
+                                  .consumer = "processor-PE",
+                                  .country = kPeru,
+                                  .reason = *ReasonCode::parse("processing_failed"),
+                                  .attempts = 5,
+                                  .appointment = dead,
+                                  .payload_sha256 = "00"};
+  ASSERT_TRUE(world_.execute(commands::RecordDeadLetter{letter, Position{0}}));
+  run(seconds{16});
+  EXPECT_THAT(sent(), testing::Not(testing::Contains(testing::StartsWith(event_id(0)))));
+  ASSERT_TRUE(world_.retry());
+  const std::size_t before = sent().size();
+  run(seconds{1});
+  const std::string retried = event_id(0) + "/r" + std::to_string(world_.log.committed().value());
+  ASSERT_GT(sent().size(), before);
+  EXPECT_EQ(sent().at(before), retried + "/1");
+  run(seconds{20});
+  EXPECT_THAT(sent(), testing::Contains(retried + "/2"));
+  EXPECT_THAT(sent(), testing::Not(testing::Contains(event_id(0) + "/1")));
+}
+
 TEST_F(ReconcilerTest, WhatIsSettledIsLeftAlone) {
   world_.cancel(world_.request(kPeru));
   run(seconds{60});
@@ -131,6 +156,10 @@ TEST_F(ReconcilerTest, WhatTheLogDoesNotKnowIsSkipped) {
                                                          std::size_t) const override {
       if (after) return std::vector<PendingRequest>{};
       return std::vector<PendingRequest>{{kPeru, Position{99}, time - minutes{1}}};
+    }
+    Result<std::vector<PendingRequest>> retried(const std::optional<PendingRequest>&,
+                                                std::size_t) const override {
+      return std::vector<PendingRequest>{};
     }
   };
   const Foreign foreign;
