@@ -4,10 +4,8 @@
 
 #include "projections/appointments/appointments_by_insured.h"
 #include "projections/appointments/cursor.h"
-#include "projections/entry_batch.h"
 #include "projections/fields.h"
-#include "projections/memory/memory_read_store.h"
-#include "projections/runner.h"
+#include "projections/fold.h"
 
 namespace citas::projections {
 namespace {
@@ -239,31 +237,6 @@ Result<AppointmentFound> find_in(ReadView& view, const TenantId& tenant, const I
                           .last_changed = row->changed_at};
 }
 
-// The read model made of the events with one tag, up to a position.
-Result<std::unique_ptr<MemoryReadStore>> fold(const EventLog& log, const Codec& codec,
-                                              const TagQuery& events) {
-  if (events.last > log.committed()) {
-    return failure(ErrorCode::kInvalidArgument, "position " + std::to_string(events.last.value()) +
-                                                    " is in the future: the log ends at " +
-                                                    std::to_string(log.committed().value()));
-  }
-  const AppointmentsByInsured projection;
-  auto store = std::make_unique<MemoryReadStore>();
-  EntryBatch batch(*store);
-  Status applied;
-  const auto visit = [&](const RecordView& record) {
-    const auto event = codec.decode(record.bytes);
-    applied = event ? projection.apply(*event, batch) : failure(event.error());
-    return applied.has_value();
-  };
-  if (auto read = log.read_tag(events, visit); !read) return failure(read.error());
-  if (!applied) return failure(applied.error());
-  Checkpoint checkpoint = initial_checkpoint(log, model_of(projection, codec));
-  checkpoint.head.position = events.last;
-  if (auto committed = batch.commit(checkpoint); !committed) return failure(committed.error());
-  return store;
-}
-
 // Answers a question from a view of `store`.
 template <typename Answer>
 auto ask(const ReadStore& store, const Answer& answer) -> decltype(answer(**store.view())) {
@@ -317,8 +290,8 @@ Result<AppointmentsPage> AppointmentsQuery::list_as_of(Position as_of, const Ten
                                                        const InsuredId& insured,
                                                        const AppointmentsFilter& filter,
                                                        const AppointmentsPageRequest& page) const {
-  const auto store =
-      fold(log_, codec_, {.tenant = tenant, .tag = insured_tag(insured), .last = as_of});
+  const auto store = fold(AppointmentsByInsured{}, log_, codec_,
+                          {.tenant = tenant, .tag = insured_tag(insured), .last = as_of});
   if (!store) return failure(store.error());
   return ask(**store, [&](ReadView& view) {
     return ListReader(view, tenant, insured, filter, log_.fingerprint_key()).read(page);
@@ -328,8 +301,8 @@ Result<AppointmentsPage> AppointmentsQuery::list_as_of(Position as_of, const Ten
 Result<AppointmentFound> AppointmentsQuery::find_as_of(Position as_of, const TenantId& tenant,
                                                        const InsuredId& insured,
                                                        AppointmentId appointment) const {
-  const auto store =
-      fold(log_, codec_, {.tenant = tenant, .tag = appointment_tag(appointment), .last = as_of});
+  const auto store = fold(AppointmentsByInsured{}, log_, codec_,
+                          {.tenant = tenant, .tag = appointment_tag(appointment), .last = as_of});
   if (!store) return failure(store.error());
   return ask(**store, [&](ReadView& view) { return find_in(view, tenant, insured, appointment); });
 }

@@ -10,6 +10,7 @@
 #include "events/memory/memory_event_log.h"
 #include "events/verify.h"
 #include "projections/all_projections.h"
+#include "projections/dead_letters/dead_letters.h"
 #include "projections/memory/memory_read_store.h"
 #include "projections/replay.h"
 #include "projections/runner.h"
@@ -26,7 +27,18 @@ constexpr int kKeys = 4;
 
 // One thing that somebody does. Appointments are named by the order of their booking.
 struct Step {
-  enum Kind { kRequest, kKeyedRequest, kConfirm, kReject, kCancel, kCommit, kRestart };
+  enum Kind {
+    kRequest,
+    kKeyedRequest,
+    kConfirm,
+    kReject,
+    kCancel,
+    kDie,
+    kRetry,
+    kDiscard,
+    kCommit,
+    kRestart
+  };
   Kind kind;
   int insured;
   int slot;
@@ -46,6 +58,14 @@ struct Model {
     int slot;
     enum { kPending, kBooked, kEnded } state = kPending;
     bool refused = false;
+    // Of the message that asks its country for it.
+    enum { kNone, kOpen, kRetried, kDiscarded } letter = kNone;
+    bool is_settled = false;  // answered or cancelled since it was recorded
+
+    void change(int to) {
+      state = static_cast<decltype(state)>(to);
+      is_settled = letter != kNone;
+    }
   };
   std::vector<Appointment> appointments;
 
@@ -71,6 +91,11 @@ class World {
       case Step::kReject:
       case Step::kCancel:
         return settle(step);
+      case Step::kDie:
+        return die(step);
+      case Step::kRetry:
+      case Step::kDiscard:
+        return decide_on_letter(step);
       case Step::kCommit:
         return commit();
       case Step::kRestart:
@@ -92,6 +117,34 @@ class World {
     for (int slot_number = 0; slot_number < kSlots; ++slot_number) {
       RC_ASSERT(live_on(slot_number) == (model_.holder(slot_number) ? 1 : 0));
     }
+  }
+
+  // What operators see is what the model says.
+  void check_letters() {
+    using A = Model::Appointment;
+    const auto store = std::make_shared<projections::MemoryReadStore>();
+    const projections::DeadLetters projection;
+    RC_ASSERT(
+        projections::replay(log_, codec_, clock_, projection, store, log_.committed()).has_value());
+    std::array<std::uint64_t, projections::kLetterStates> expected{};
+    const auto count = [&](projections::LetterState state) {
+      ++expected[static_cast<std::size_t>(state)];
+    };
+    for (const A& appointment : model_.appointments) {
+      if (appointment.letter == A::kNone) continue;
+      if (appointment.letter == A::kDiscarded) {
+        count(projections::LetterState::kDiscarded);
+      } else if (appointment.is_settled) {
+        count(projections::LetterState::kSettled);
+      } else {
+        count(appointment.letter == A::kOpen ? projections::LetterState::kOpen
+                                             : projections::LetterState::kRetried);
+      }
+    }
+    const auto stored = store->get(projections::letters_summary_key(kDefaultTenant)).value();
+    const auto summary =
+        stored ? projections::parse_letters_summary(*stored).value() : projections::LetterSummary{};
+    RC_ASSERT(summary.count == expected);
   }
 
   // Folds the log in batches of one, and in one batch: the same content, to the byte.
@@ -186,12 +239,12 @@ class World {
     if (step.kind == Step::kConfirm) {
       submit({.data = ConfirmAppointment{id, country("PE"), RegistrationId{uuid(1)}},
               .actor = "worker:test"});
-      if (pending) appointment.state = Model::Appointment::kBooked;
+      if (pending) appointment.change(Model::Appointment::kBooked);
     } else if (step.kind == Step::kReject) {
       submit({.data = RejectAppointment{id, country("PE"), reason("center_closed")},
               .actor = "worker:test"});
       if (pending) {
-        appointment.state = Model::Appointment::kEnded;
+        appointment.change(Model::Appointment::kEnded);
         appointment.refused = true;
       }
     } else {
@@ -201,8 +254,85 @@ class World {
       expect(answer, [refused = appointment.refused](const Outcome& outcome) {
         RC_ASSERT(outcome.has_value() != refused);
       });
-      appointment.state = Model::Appointment::kEnded;
+      if (appointment.state != Model::Appointment::kEnded) {
+        appointment.change(Model::Appointment::kEnded);
+      }
     }
+  }
+
+  static DeadLetterRecorded letter_of(AppointmentId appointment) {
+    return {.message_id = appointment.value().to_string(),
+            .consumer = "processor-PE",
+            .country = country("PE"),
+            .reason = reason("processing_failed"),
+            .attempts = 5,
+            .appointment = appointment,
+            .payload_sha256 = "00"};
+  }
+
+  // The message of an appointment dies. An even key: of its last retry; an odd one: a letter from
+  // before any comes late.
+  void die(const Step& step) {
+    commit();
+    if (model_.appointments.empty()) return;
+    const std::size_t index = step.appointment % model_.appointments.size();
+    Model::Appointment& appointment = model_.appointments[index];
+    const bool late = step.key % 2 == 1;
+    const Position retry = late ? Position{0} : retries_[index];
+    const Answer answer =
+        submit({.data = RecordDeadLetter{letter_of(ids_of_.at(index)), retry}, .actor = "worker"});
+    const bool is_news = appointment.letter == Model::Appointment::kNone ||
+                         (appointment.letter == Model::Appointment::kRetried && !late);
+    expect(answer, [is_news](const Outcome& outcome) {
+      RC_ASSERT(outcome.has_value());
+      RC_ASSERT(outcome->event.has_value() == is_news);
+    });
+    if (!is_news) return;
+    appointment.letter = Model::Appointment::kOpen;
+    appointment.is_settled = false;
+  }
+
+  void decide_on_letter(const Step& step) {
+    commit();
+    if (model_.appointments.empty()) return;
+    const std::size_t index = step.appointment % model_.appointments.size();
+    const AppointmentId id = ids_of_.at(index);
+    const DeadLetterId letter = dead_letter_id("processor-PE", id.value().to_string());
+    const bool retry = step.kind == Step::kRetry;
+    const Answer answer =
+        retry ? submit({.data = RetryDeadLetter{letter}, .actor = "operator"})
+              : submit({.data = DiscardDeadLetter{letter, reason("other")}, .actor = "operator"});
+    const auto refusal = retry ? retry_in_model(index) : discard_in_model(index);
+    expect(answer, [this, index, retry, refusal](const Outcome& outcome) {
+      RC_ASSERT(outcome.has_value() == !refusal.has_value());
+      if (refusal) RC_ASSERT(std::get<Rejection>(outcome.error()).code == *refusal);
+      if (outcome && retry) retries_[index] = outcome->event->position;
+    });
+    commit();
+  }
+
+  std::optional<RejectionCode> retry_in_model(std::size_t index) {
+    using A = Model::Appointment;
+    A& appointment = model_.appointments[index];
+    if (appointment.letter == A::kNone) return RejectionCode::kDeadLetterNotFound;
+    if (appointment.letter == A::kDiscarded) return RejectionCode::kDeadLetterDiscarded;
+    if (appointment.state != A::kPending) return RejectionCode::kDeadLetterSettled;
+    appointment.letter = A::kRetried;
+    return std::nullopt;
+  }
+
+  std::optional<RejectionCode> discard_in_model(std::size_t index) {
+    using A = Model::Appointment;
+    A& appointment = model_.appointments[index];
+    if (appointment.letter == A::kNone) return RejectionCode::kDeadLetterNotFound;
+    if (appointment.letter == A::kDiscarded) return std::nullopt;
+    if (appointment.is_settled) return RejectionCode::kDeadLetterSettled;
+    if (appointment.state == A::kPending) {
+      appointment.change(A::kEnded);
+      appointment.refused = true;
+    }
+    appointment.letter = A::kDiscarded;
+    return std::nullopt;
   }
 
   void expect(const Answer& answer, std::function<void(const Outcome&)> check) {
@@ -243,6 +373,7 @@ class World {
   Model model_;
   std::map<int, Keyed> keys_;
   std::map<std::size_t, AppointmentId> ids_of_;
+  std::map<std::size_t, Position> retries_;  // of whose message; the last one
   std::vector<std::function<void()>> checks_;
 };
 
@@ -253,6 +384,9 @@ rc::Gen<Step> any_step() {
                                                                       {3, Step::kConfirm},
                                                                       {1, Step::kReject},
                                                                       {4, Step::kCancel},
+                                                                      {3, Step::kDie},
+                                                                      {2, Step::kRetry},
+                                                                      {1, Step::kDiscard},
                                                                       {3, Step::kCommit},
                                                                       {1, Step::kRestart}})),
       rc::gen::set(&Step::insured, rc::gen::inRange(0, kInsureds)),
@@ -268,6 +402,7 @@ TEST(BookingProperty, TheLogAgreesWithTheModelAndReplayWithTheLog) {
     for (const Step& step : steps) world.run(step);
     world.commit();
     world.check_log();
+    world.check_letters();
     world.check_replay();
   });
   EXPECT_TRUE(holds);

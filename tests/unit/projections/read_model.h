@@ -10,6 +10,7 @@
 #include "events/memory/memory_event_log.h"
 #include "projections/all_projections.h"
 #include "projections/appointments/appointments_by_insured.h"
+#include "projections/dead_letters/dead_letters.h"
 #include "projections/engine.h"
 #include "projections/memory/memory_generations.h"
 #include "projections/memory/memory_read_store.h"
@@ -65,6 +66,9 @@ class ReadModel {
   void catch_up() { testing::catch_up(*engine); }
   const projections::LiveProjection& appointments() const {
     return engine->live(projections::AppointmentsByInsured::kName);
+  }
+  const projections::LiveProjection& dead_letters() const {
+    return engine->live(projections::DeadLetters::kName);
   }
   const projections::LiveProjection& pending() const {
     return engine->live(projections::PendingAppointments::kName);

@@ -1,0 +1,19 @@
+// fold(): a small read model made on the spot, of the events with one tag.
+#pragma once
+
+#include <memory>
+
+#include "events/base/result.h"
+#include "events/codec.h"
+#include "events/event_log.h"
+#include "projections/memory/memory_read_store.h"
+#include "projections/projection.h"
+
+namespace citas::projections {
+
+// What `projection` makes of the events that the query selects, up to query.last. InvalidArgument:
+// the log does not reach that far. Corruption, Unavailable: an event could not be read or applied.
+Result<std::unique_ptr<MemoryReadStore>> fold(const Projection& projection, const EventLog& log,
+                                              const Codec& codec, const TagQuery& events);
+
+}  // namespace citas::projections
