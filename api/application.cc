@@ -97,13 +97,14 @@ Application::Application(const Dependencies& dependencies, ResponseObserver obse
       writes_(dependencies_.clock, kWriteTimeout),
       appointments_(dependencies_, writes_),
       events_(dependencies_),
+      dead_letters_(dependencies_),
       operations_(dependencies_),
       router_(all_routes()) {}
 
 std::vector<Route> Application::all_routes() const {
   std::vector<Route> all;
-  for (auto routes :
-       {appointments_.routes(), events_.routes(), operations_.routes(), documentation_routes()}) {
+  for (auto routes : {appointments_.routes(), events_.routes(), dead_letters_.routes(),
+                      operations_.routes(), documentation_routes()}) {
     std::ranges::move(routes, std::back_inserter(all));
   }
   return all;

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "api/appointments.h"
+#include "api/dead_letters.h"
 #include "api/dependencies.h"
 #include "api/events.h"
 #include "api/http/server.h"
@@ -64,6 +65,7 @@ class Application final : public http::Application {
   PendingWrites writes_;
   const AppointmentRoutes appointments_;
   const EventRoutes events_;
+  const DeadLetterRoutes dead_letters_;
   const OperationRoutes operations_;
   const Router router_;
 };

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "api/appointment_history.h"
+#include "api/client_command.h"
 #include "api/negotiation.h"
 #include "api/parameters.h"
 #include "api/read_position.h"
@@ -34,14 +35,6 @@ constexpr FieldFault kNotStatus{"invalid_status",
                                 "must be one of pending, completed, failed, cancelled"};
 constexpr FieldFault kNotLifecycle{"invalid_lifecycle",
                                    "must be one of requested, booked, rejected, cancelled"};
-constexpr FieldFault kNotOrder{"invalid_order", "must be asc or desc"};
-
-std::optional<Order> parse_order(std::string_view text) {
-  if (text == "asc") return Order::kAscending;
-  if (text == "desc") return Order::kDescending;
-  return std::nullopt;
-}
-
 std::optional<std::string> parse_cursor(std::string_view text) {
   return text.empty() ? std::nullopt : std::optional(std::string{text});
 }
@@ -55,7 +48,7 @@ AppointmentsFilter read_filter(ParameterReader& reader) {
   filter.country = reader.query("countryISO", CountryCode::parse, kNotCountry);
   filter.from = read_time(reader, "from");
   filter.to = read_time(reader, "to");
-  filter.order = reader.query("order", parse_order, kNotOrder).value_or(Order::kAscending);
+  filter.order = read_order(reader).value_or(Order::kAscending);
   return filter;
 }
 
@@ -65,24 +58,8 @@ std::string with_message(std::string json, std::string_view message) {
   return json.append(R"(,"message":")").append(message).append(R"("})");
 }
 
-std::optional<Problem> refuse_media_type(const http::Request& request) {
-  if (is_json_content_type(request.headers.joined("Content-Type"))) return std::nullopt;
-  return Problem{.code = ProblemCode::kUnsupportedMediaType,
-                 .detail = "The Content-Type must be application/json, in UTF-8."};
-}
-
-Problem problem_of_refusal(const commands::Refusal& refusal) {
-  return std::visit([](const auto& why) { return problem_of(why); }, refusal);
-}
-
 Problem unexpected_outcome() {
   return problem_of(Error{ErrorCode::kCorruption, "the outcome is of another command"});
-}
-
-void describe_write(http::Response& response, const Accepted& accepted) {
-  // The event's own position suffices to read it, however far the log has grown since.
-  set_position(response, accepted.event ? accepted.event->position : accepted.committed);
-  if (accepted.replayed) response.headers.push_back({"Idempotent-Replayed", "true"});
 }
 
 // What the answer to a booking needs besides its outcome.
@@ -112,7 +89,7 @@ Answer requested(const Accepted& accepted, const BookingCall& call) {
 Problem refused_booking(const commands::Refusal& refusal, const BookingCall& call,
                         const Dependencies& system) {
   const auto* rejection = std::get_if<commands::Rejection>(&refusal);
-  if (rejection == nullptr || !field_error_of(rejection->code)) return problem_of_refusal(refusal);
+  if (rejection == nullptr || !field_error_of(rejection->code)) return problem_of(refusal);
   return policy_problem(call.booking, system.clock.now(), system.sequencer.countries(), *rejection);
 }
 
@@ -168,22 +145,6 @@ std::vector<Route> AppointmentRoutes::routes() const {
   };
 }
 
-commands::Command AppointmentRoutes::command_of(const Call& call, commands::CommandData data,
-                                                const std::optional<std::string>& key,
-                                                std::string_view route,
-                                                std::string_view resource) const {
-  const RequestContext& context = call.context;
-  commands::Command command{.data = std::move(data),
-                            .tenant = context.tenant,
-                            .actor = context.principal,
-                            .traceparent = context.traceparent};
-  if (key) {
-    command.idempotency = commands::idempotency_key(context.tenant, context.principal, route,
-                                                    resource, *key, command.data);
-  }
-  return command;
-}
-
 Reply AppointmentRoutes::request(const Call& call) const {
   if (auto refused = refuse_media_type(call.request)) return tl::unexpected(std::move(*refused));
   auto errors = ParameterReader(call).take_errors();
@@ -193,7 +154,7 @@ Reply AppointmentRoutes::request(const Call& call) const {
   if (!booking) return tl::unexpected(booking.error());
 
   BookingCall asked{*booking, call.base, prefers_async(call.request.headers.joined("Prefer"))};
-  auto command = command_of(call, *booking, key, kRequestRoute, "");
+  auto command = client_command(call, *booking, key, kRequestRoute, "");
   return Later([this, asked, command = std::move(command)](auto answer) mutable {
     const auto complete = [this, asked, answer](commands::Outcome outcome) {
       answer([this, asked, outcome = std::move(outcome)]() -> Answer {
@@ -220,7 +181,8 @@ Reply AppointmentRoutes::cancel(const Call& call) const {
   if (!reason) return tl::unexpected(reason.error());
 
   const commands::CancelAppointment cancellation{appointment, insured, *reason, version};
-  auto command = command_of(call, cancellation, key, kCancelRoute, appointment.value().to_string());
+  auto command =
+      client_command(call, cancellation, key, kCancelRoute, appointment.value().to_string());
   const auto outcome = execute(system_.sequencer, std::move(command), kWriteTimeout);
   auto answer = cancelled(outcome, call.context.tenant, cancellation);
   if (!answer) return tl::unexpected(std::move(answer.error()));
@@ -229,7 +191,7 @@ Reply AppointmentRoutes::cancel(const Call& call) const {
 
 Answer AppointmentRoutes::cancelled(const commands::Outcome& outcome, const TenantId& tenant,
                                     const commands::CancelAppointment& asked) const {
-  if (!outcome) return tl::unexpected(problem_of_refusal(outcome.error()));
+  if (!outcome) return tl::unexpected(problem_of(outcome.error()));
   auto found =
       system_.appointments.find_as_of(outcome->committed, tenant, asked.insured, asked.appointment);
   if (!found) return tl::unexpected(problem_of_query(found.error()));
@@ -247,7 +209,8 @@ Reply AppointmentRoutes::list(const Call& call) const {
   const auto cursor = reader.query("cursor", parse_cursor, kNotCursor);
   const ReadPoint point = read_point(reader, system_.log);
   if (auto invalid = reader.problem()) return tl::unexpected(std::move(*invalid));
-  if (auto wait = wait_to_reflect(point, insured_tag(insured), system_, call)) {
+  const Position reached = system_.appointments.position();
+  if (auto wait = wait_to_reflect(point, insured_tag(insured), reached, system_.log, call)) {
     return *std::move(wait);
   }
 
@@ -266,7 +229,9 @@ Reply AppointmentRoutes::find(const Call& call) const {
   const AppointmentId appointment = read_appointment(reader, 1);
   const ReadPoint point = read_point(reader, system_.log);
   if (auto invalid = reader.problem()) return tl::unexpected(std::move(*invalid));
-  if (auto wait = wait_to_reflect(point, appointment_tag(appointment), system_, call)) {
+  const Position reached = system_.appointments.position();
+  if (auto wait =
+          wait_to_reflect(point, appointment_tag(appointment), reached, system_.log, call)) {
     return *std::move(wait);
   }
 

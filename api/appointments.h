@@ -27,9 +27,6 @@ class AppointmentRoutes {
   Reply find(const Call& call) const;
   Reply history(const Call& call) const;
 
-  commands::Command command_of(const Call& call, commands::CommandData data,
-                               const std::optional<std::string>& key, std::string_view route,
-                               std::string_view resource) const;
   Answer cancelled(const commands::Outcome& outcome, const TenantId& tenant,
                    const commands::CancelAppointment& asked) const;
 

@@ -13,6 +13,7 @@
 #include "events/codec.h"
 #include "events/event_log.h"
 #include "projections/appointments/appointments_query.h"
+#include "projections/dead_letters/dead_letters_query.h"
 #include "projections/engine.h"
 
 namespace citas::api {
@@ -69,6 +70,7 @@ struct Dependencies {
   const EventLog& log;
   const Codec& codec;
   const projections::AppointmentsQuery& appointments;
+  const projections::DeadLettersQuery& dead_letters;
   const Clock& clock;
   IdSource& ids;
   const HealthPort& health;

@@ -21,6 +21,7 @@ struct FieldFault {
 // Faults that are found in several places.
 inline constexpr FieldFault kNotCountry{
     "invalid_country", "must be an ISO 3166-1 alpha-2 code of two upper-case letters"};
+inline constexpr FieldFault kNotUuid{"invalid_uuid", "must be a UUID"};
 inline constexpr FieldFault kNotCursor{"invalid_cursor",
                                        "must be the nextCursor of a page with the same filters"};
 inline constexpr FieldFault kNotPosition{"invalid_position",

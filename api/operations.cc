@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "api/json_object.h"
 #include "api/parameters.h"
+#include "api/request_json.h"
 #include "api/responses.h"
 #include "events/base/check.h"
 
@@ -87,15 +87,6 @@ Json to_json(const ProjectionState& state) {
           {"lagEvents", status.lag_events},
           {"lagSeconds", seconds(status.lag)},
           {"rebuild", state.rebuild ? to_json(*state.rebuild) : Json(nullptr)}};
-}
-
-// A body that nobody needs: none at all, or an empty object.
-std::optional<Problem> refuse_body(std::string_view body) {
-  if (body.empty()) return std::nullopt;
-  auto errors = read_object(body, {}, [](std::size_t, const JsonValue&) { return std::nullopt; });
-  if (!errors) return std::move(errors.error());
-  if (!errors->empty()) return validation_problem(std::move(*errors));
-  return std::nullopt;
 }
 
 Problem problem_of_rebuild(const Error& error) {

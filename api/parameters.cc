@@ -12,9 +12,9 @@ namespace {
 constexpr std::size_t kMaxIdempotencyKeySize = 255;
 
 constexpr FieldFault kNotInsuredId{"invalid_insured_id", "must be exactly five ASCII digits"};
-constexpr FieldFault kNotUuid{"invalid_uuid", "must be a UUID"};
 constexpr FieldFault kNotLimit{"invalid_limit", "must be an integer from 1 to 100"};
 static_assert(projections::kMaxPageLimit == 100);
+constexpr FieldFault kNotOrder{"invalid_order", "must be asc or desc"};
 constexpr FieldFault kNotTime{"invalid_time", "must be an RFC 3339 date-time with an offset"};
 constexpr FieldFault kNotEntityTag{"invalid_entity_tag", "must be one entity tag, or *"};
 constexpr FieldFault kNotKey{"invalid_idempotency_key",
@@ -38,6 +38,12 @@ std::optional<Timestamp> parse_time(std::string_view text) {
   std::string repaired{text};
   std::ranges::replace(repaired, ' ', '+');
   return parse_rfc3339(repaired);
+}
+
+std::optional<projections::Order> parse_order(std::string_view text) {
+  if (text == "asc") return projections::Order::kAscending;
+  if (text == "desc") return projections::Order::kDescending;
+  return std::nullopt;
 }
 
 bool is_visible(char c) { return c > ' ' && c <= '~'; }
@@ -118,6 +124,10 @@ AppointmentId read_appointment(ParameterReader& reader, std::size_t index) {
 
 std::size_t read_limit(ParameterReader& reader) {
   return reader.query("limit", parse_limit, kNotLimit).value_or(projections::kDefaultPageLimit);
+}
+
+std::optional<projections::Order> read_order(ParameterReader& reader) {
+  return reader.query("order", parse_order, kNotOrder);
 }
 
 std::optional<Position> read_position(ParameterReader& reader, std::string_view name) {

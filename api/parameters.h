@@ -12,6 +12,7 @@
 #include "api/router.h"
 #include "events/base/time.h"
 #include "events/ids.h"
+#include "projections/read_store.h"
 
 namespace citas::api {
 
@@ -67,6 +68,8 @@ class ParameterReader {
 InsuredId read_insured(ParameterReader& reader, std::size_t index);
 AppointmentId read_appointment(ParameterReader& reader, std::size_t index);
 std::size_t read_limit(ParameterReader& reader);
+// The order of a list, asc or desc; nullopt: not asked for.
+std::optional<projections::Order> read_order(ParameterReader& reader);
 std::optional<Position> read_position(ParameterReader& reader, std::string_view name);
 // A time, RFC 3339 with an offset; a "+" that was sent unescaped, and so came as a space, counts.
 std::optional<Timestamp> read_time(ParameterReader& reader, std::string_view name);

@@ -41,12 +41,11 @@ ReadPoint read_point(ParameterReader& reader, const EventLog& log) {
   return point;
 }
 
-std::optional<Reply> wait_to_reflect(const ReadPoint& point, const Tag& tag,
-                                     const Dependencies& system, const Call& call) {
-  const Position reached = system.appointments.position();
+std::optional<Reply> wait_to_reflect(const ReadPoint& point, const Tag& tag, Position reached,
+                                     const EventLog& log, const Call& call) {
   if (auto wait = wait_for(point.minimum, reached, call.request)) return wait;
   if (point.as_of || call.request.parked_timed_out) return std::nullopt;
-  const auto unseen = last_event_after(reached, tag, call.context.tenant, system.log);
+  const auto unseen = last_event_after(reached, tag, call.context.tenant, log);
   if (!unseen) return tl::unexpected(problem_of(unseen.error()));
   return wait_for(*unseen, reached, call.request);
 }

@@ -22,12 +22,12 @@ struct ReadPoint {
 };
 ReadPoint read_point(ParameterReader& reader, const EventLog& log);
 
-// What to answer while the read model of appointments does not reflect what it should: minPosition,
-// and, for a read of the present, all that has happened so far to what the read is about, which is
-// the last event with `tag`. So a client that reads after a write finds it without minPosition too,
-// and other people's writes delay nobody. Where that does not come in time, the read shows what
-// there is.
-std::optional<Reply> wait_to_reflect(const ReadPoint& point, const Tag& tag,
-                                     const Dependencies& system, const Call& call);
+// What to answer while a read model has `reached` less than it should reflect: minPosition, and,
+// for a read of the present, all that has happened so far to what the read is about, which is the
+// last event with `tag`. So a client that reads after a write finds it without minPosition too, and
+// other people's writes delay nobody. Where that does not come in time, the read shows what there
+// is.
+std::optional<Reply> wait_to_reflect(const ReadPoint& point, const Tag& tag, Position reached,
+                                     const EventLog& log, const Call& call);
 
 }  // namespace citas::api

@@ -20,10 +20,14 @@ constexpr FieldFault kNotDate{"invalid_date", "must be an RFC 3339 date-time wit
 constexpr FieldFault kNotReason{"invalid_reason",
                                 "must be one of insured_request, medic_unavailable, "
                                 "center_closed, schedule_changed, duplicate, other"};
+constexpr FieldFault kNotDiscardReason{
+    "invalid_reason", "must be one of unprocessable, invalid, obsolete, handled_elsewhere, other"};
 
 constexpr std::array<std::string_view, 6> kReasons{"insured_request", "medic_unavailable",
                                                    "center_closed",   "schedule_changed",
                                                    "duplicate",       "other"};
+constexpr std::array<std::string_view, 5> kDiscardReasons{"unprocessable", "invalid", "obsolete",
+                                                          "handled_elsewhere", "other"};
 
 // Stores what a parser made of a string.
 template <typename T, typename Parse>
@@ -41,6 +45,16 @@ Fault read_positive(const JsonValue& value, T& out) {
   if (value.integer < 1 || value.integer > kMaxJsonInteger) return kNotPositive;
   out = T{value.integer};
   return std::nullopt;
+}
+
+// Reads a reason of a closed list.
+Fault read_reason(const JsonValue& value, std::span<const std::string_view> reasons,
+                  const FieldFault& fault, std::optional<ReasonCode>& out) {
+  const auto parse = [&](std::string_view text) -> std::optional<ReasonCode> {
+    if (std::ranges::find(reasons, text) == reasons.end()) return std::nullopt;
+    return ReasonCode::parse(text);
+  };
+  return read_text(value, parse, fault, out);
 }
 
 // Offsets can move a date out of the years that four digits can write.
@@ -134,19 +148,37 @@ tl::expected<RequestAppointment, Problem> parse_booking(std::string_view body, T
 tl::expected<std::optional<ReasonCode>, Problem> parse_cancellation(
     std::string_view body, std::vector<FieldError> errors) {
   constexpr std::array<JsonField, 1> kFields{{{"reason"}}};
-  const auto parse_reason = [](std::string_view text) -> std::optional<ReasonCode> {
-    if (std::ranges::find(kReasons, text) == kReasons.end()) return std::nullopt;
-    return ReasonCode::parse(text);
-  };
   std::optional<ReasonCode> reason;
   const auto read = [&](std::size_t, const JsonValue& value) {
-    return read_text(value, parse_reason, kNotReason, reason);
+    return read_reason(value, kReasons, kNotReason, reason);
   };
   if (auto unreadable = read_into(errors, body.empty() ? "{}" : body, kFields, read)) {
     return tl::unexpected(std::move(*unreadable));
   }
   if (errors.empty()) return reason;
   return tl::unexpected(validation_problem(std::move(errors)));
+}
+
+tl::expected<ReasonCode, Problem> parse_discard(std::string_view body,
+                                                std::vector<FieldError> errors) {
+  constexpr std::array<JsonField, 1> kFields{{{"reason", true}}};
+  std::optional<ReasonCode> reason;
+  const auto read = [&](std::size_t, const JsonValue& value) {
+    return read_reason(value, kDiscardReasons, kNotDiscardReason, reason);
+  };
+  if (auto unreadable = read_into(errors, body, kFields, read)) {
+    return tl::unexpected(std::move(*unreadable));
+  }
+  if (!errors.empty()) return tl::unexpected(validation_problem(std::move(errors)));
+  return *std::move(reason);
+}
+
+std::optional<Problem> refuse_body(std::string_view body) {
+  if (body.empty()) return std::nullopt;
+  auto errors = read_object(body, {}, [](std::size_t, const JsonValue&) { return std::nullopt; });
+  if (!errors) return std::move(errors.error());
+  if (!errors->empty()) return validation_problem(std::move(*errors));
+  return std::nullopt;
 }
 
 Problem policy_problem(const RequestAppointment& booking, Timestamp now,

@@ -24,6 +24,13 @@ tl::expected<commands::RequestAppointment, Problem> parse_booking(
 tl::expected<std::optional<ReasonCode>, Problem> parse_cancellation(
     std::string_view body, std::vector<FieldError> errors = {});
 
+// The body of a discard: its reason, one of a closed list.
+tl::expected<ReasonCode, Problem> parse_discard(std::string_view body,
+                                                std::vector<FieldError> errors = {});
+
+// The problem of a body that nobody needs, unless there is none at all, or an empty object.
+std::optional<Problem> refuse_body(std::string_view body);
+
 // The answer to a booking that was rejected for a field: all that time and configuration refuse of
 // it, which is more than the first that the rejection names.
 Problem policy_problem(const commands::RequestAppointment& booking, Timestamp now,

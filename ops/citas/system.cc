@@ -117,6 +117,8 @@ Status System::open_projections() {
   engine_ = *std::move(engine);
   auto& live = engine_->live(projections::AppointmentsByInsured::kName);
   appointments_ = std::make_unique<projections::AppointmentsQuery>(live, *log_, codec_);
+  dead_letters_ = std::make_unique<projections::DeadLettersQuery>(
+      engine_->live(projections::DeadLetters::kName), *log_, codec_);
   pending_ = std::make_unique<PendingFromProjection>(
       engine_->live(projections::PendingAppointments::kName));
   live.add_listener([this](Position position) { server_->advance(position.value()); });
@@ -202,8 +204,8 @@ Status System::start_fanout() {
 
 Status System::start_http() {
   application_ = std::make_unique<api::Application>(
-      api::Dependencies{*sequencer_, *log_, codec_, *appointments_, clock_, ids_, *this, metrics_,
-                        *admin_},
+      api::Dependencies{*sequencer_, *log_, codec_, *appointments_, *dead_letters_, clock_, ids_,
+                        *this, metrics_, *admin_},
       [this](const api::ResponseObservation& response) { observe(response); });
   metrics_.on_scrape([this](Metrics& metrics) { scrape(metrics); });
   api::http::Options http;
@@ -268,7 +270,25 @@ std::vector<api::PartHealth> System::parts() const {
   all.push_back(projections_health());
   const std::string trouble = fanout_ ? fanout_->trouble() : "switched off by --nats none";
   all.push_back({"bus", trouble.empty() ? Health::kOk : Health::kDegraded, trouble});
+  all.push_back(dead_letters_health());
   return all;
+}
+
+// Never more than degraded: everybody else is served as ever.
+api::PartHealth System::dead_letters_health() const {
+  const std::uint64_t open = open_letters_;
+  if (open == 0) return {"dead-letters", api::Health::kOk, ""};
+  return {"dead-letters", api::Health::kDegraded,
+          std::to_string(open) + (open == 1 ? " waits" : " wait") +
+              " for a decision: citas deadletters list, see ops/runbooks/poison-messages.md"};
+}
+
+void System::tick() {
+  application_->expire_writes();
+  // A read model that cannot be read says so elsewhere.
+  if (const auto letters = dead_letters_->summary(kDefaultTenant)) {
+    open_letters_ = letters->count[static_cast<std::size_t>(projections::LetterState::kOpen)];
+  }
 }
 
 // One that stands still shows what was true once: it is not ready. Where only room is missing, that
@@ -321,6 +341,7 @@ void System::scrape(Metrics& metrics) const {
                     pages.misses);
   metrics.set("citas_page_cache_bytes", "Memory that kept lists take.",
               static_cast<double>(pages.bytes));
+  scrape_dead_letters(metrics);
   const auto http = server_->stats();
   metrics.set("citas_http_connections", "Open connections.",
               static_cast<double>(http.connections_open));
@@ -329,6 +350,21 @@ void System::scrape(Metrics& metrics) const {
   metrics.set_total("citas_http_refused_total", "Requests refused before they reached a route.",
                     http.requests_refused);
   if (fanout_) scrape_fanout(metrics);
+}
+
+void System::scrape_dead_letters(Metrics& metrics) const {
+  const auto letters = dead_letters_->summary(kDefaultTenant);
+  if (!letters) return;
+  const auto count = [&](projections::LetterState state) {
+    return static_cast<double>(letters->count[static_cast<std::size_t>(state)]);
+  };
+  metrics.set("citas_dead_letters_open", "Dead letters that wait for an operator's decision.",
+              count(projections::LetterState::kOpen));
+  metrics.set("citas_dead_letters_retried", "Dead letters sent again and not answered yet.",
+              count(projections::LetterState::kRetried));
+  metrics.set_total("citas_dead_letters_recorded_total",
+                    "Messages that died, each time counted, over the life of the log.",
+                    letters->recorded);
 }
 
 void System::scrape_fanout(Metrics& metrics) const {

@@ -25,6 +25,7 @@
 #include "ops/citas/options.h"
 #include "ops/citas/projections_admin.h"
 #include "projections/appointments/appointments_query.h"
+#include "projections/dead_letters/dead_letters_query.h"
 #include "projections/driver.h"
 #include "projections/engine.h"
 #include "projections/pending/pending_appointments.h"
@@ -45,7 +46,7 @@ class System final : public api::HealthPort {
 
   std::uint16_t port() const { return server_->port(); }
   // About once a second, for what has to end in time.
-  void tick() { application_->expire_writes(); }
+  void tick();
 
   std::vector<api::PartHealth> parts() const override;
 
@@ -64,8 +65,10 @@ class System final : public api::HealthPort {
   void observe(const api::ResponseObservation& response);
   void scrape(Metrics& metrics) const;
   void scrape_fanout(Metrics& metrics) const;
+  void scrape_dead_letters(Metrics& metrics) const;
   WorkerHooks worker_hooks();
   api::PartHealth projections_health() const;
+  api::PartHealth dead_letters_health() const;
 
   const ServeOptions options_;
   JsonLog& json_log_;
@@ -83,6 +86,7 @@ class System final : public api::HealthPort {
   std::unique_ptr<projections::RocksDbGenerations> generations_;
   std::unique_ptr<projections::ProjectionEngine> engine_;
   std::unique_ptr<projections::AppointmentsQuery> appointments_;
+  std::unique_ptr<projections::DeadLettersQuery> dead_letters_;
   std::unique_ptr<workers::PendingAppointments> pending_;
   std::unique_ptr<commands::Sequencer> sequencer_;
   std::unique_ptr<ProjectionsAdmin> admin_;
@@ -94,6 +98,9 @@ class System final : public api::HealthPort {
   std::unique_ptr<commands::SequencerThread> sequencer_thread_;
   std::unique_ptr<projections::ProjectionDriver> projection_driver_;
   std::unique_ptr<FreeSpaceThread> free_space_thread_;
+
+  // As of the last tick, so that readiness need not read the disk.
+  std::atomic<std::uint64_t> open_letters_{0};
 
   // Why a read model's last step failed, and where it stood.
   struct Stuck {

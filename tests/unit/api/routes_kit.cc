@@ -66,8 +66,11 @@ Api::Api(Sequencing sequencing, Epoch epoch)
   engine_ = *std::move(engine);
   query_ = std::make_unique<projections::AppointmentsQuery>(
       engine_->live(AppointmentsByInsured::kName), log, codec);
+  dead_letters_ = std::make_unique<projections::DeadLettersQuery>(
+      engine_->live(projections::DeadLetters::kName), log, codec);
   application_ = std::make_unique<Application>(
-      Dependencies{sequencer, log, codec, *query_, clock, ids, health, metrics, projections},
+      Dependencies{sequencer, log, codec, *query_, *dead_letters_, clock, ids, health, metrics,
+                   projections},
       [this](const ResponseObservation& seen) {
         const std::lock_guard lock(observed_mutex_);
         observed.push_back({std::string{seen.method}, std::string{seen.route},
@@ -87,8 +90,10 @@ void Api::stop_writes() {
 }
 
 void Api::catch_up() {
-  for (auto applied = engine_->step(AppointmentsByInsured::kName); applied && *applied > 0;) {
-    applied = engine_->step(AppointmentsByInsured::kName);
+  for (const auto name : {AppointmentsByInsured::kName, projections::DeadLetters::kName}) {
+    for (auto applied = engine_->step(name); applied && *applied > 0;) {
+      applied = engine_->step(name);
+    }
   }
 }
 
@@ -128,6 +133,19 @@ void Api::reject(std::string_view appointment, std::string_view reason) {
   const commands::RejectAppointment command{AppointmentId{*Uuid::parse(appointment)},
                                             *CountryCode::parse("PE"), *ReasonCode::parse(reason)};
   ASSERT_TRUE(execute(sequencer, {.data = command, .actor = "worker:test"}, kPatience));
+}
+
+std::string Api::die(std::optional<std::string_view> appointment, std::string_view message_id) {
+  DeadLetterRecorded letter{.message_id = std::string(message_id),
+                            .consumer = "processor-PE",
+                            .country = *CountryCode::parse("PE"),
+                            .reason = *ReasonCode::parse("processing_failed"),
+                            .attempts = 5,
+                            .payload_sha256 = std::string(64, '0')};
+  if (appointment) letter.appointment = AppointmentId{*Uuid::parse(*appointment)};
+  EXPECT_TRUE(execute(
+      sequencer, {.data = commands::RecordDeadLetter{letter}, .actor = "worker:test"}, kPatience));
+  return commands::dead_letter_id("processor-PE", message_id).value().to_string();
 }
 
 http::Request request(std::string_view method, std::string_view target, http::Headers headers,

@@ -20,6 +20,7 @@
 #include "events/codec.h"
 #include "events/memory/memory_event_log.h"
 #include "projections/appointments/appointments_query.h"
+#include "projections/dead_letters/dead_letters_query.h"
 #include "projections/engine.h"
 #include "projections/memory/memory_generations.h"
 
@@ -72,6 +73,9 @@ class Api {
   // Confirms or rejects an appointment, as a country does.
   void confirm(std::string_view appointment, std::string_view country = "PE");
   void reject(std::string_view appointment, std::string_view reason);
+  // Gives a message up; returns the id of its dead letter.
+  std::string die(std::optional<std::string_view> appointment,
+                  std::string_view message_id = "message");
 
   ManualClock clock{*parse_rfc3339("2030-01-01T00:00:00Z")};
   SeededIdSource ids{clock, 7};
@@ -90,6 +94,7 @@ class Api {
   projections::MemoryGenerations generations_;
   std::unique_ptr<projections::ProjectionEngine> engine_;
   std::unique_ptr<projections::AppointmentsQuery> query_;
+  std::unique_ptr<projections::DeadLettersQuery> dead_letters_;
   std::unique_ptr<Application> application_;
   std::unique_ptr<commands::SequencerThread> thread_;
 };
