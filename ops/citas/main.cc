@@ -11,6 +11,8 @@
 
 #include "ops/citas/audit.h"
 #include "ops/citas/backup_command.h"
+#include "ops/citas/command_line.h"
+#include "ops/citas/dead_letters_command.h"
 #include "ops/citas/exit_codes.h"
 #include "ops/citas/projections_command.h"
 #include "ops/citas/serve.h"
@@ -19,22 +21,8 @@
 namespace citas::ops {
 namespace {
 
-// What a command line came to: the command's own function, run after parsing.
-using Action = std::function<int()>;
-
 CLI::Option* add_data(CLI::App& command, std::string& data) {
   return command.add_option("--data", data, "Data folder")->envname("CITAS_DATA");
-}
-
-void add_output(CLI::App& command, Output& output) {
-  command
-      .add_option_function<std::string>(
-          "-o,--output",
-          [&output](const std::string& form) {
-            output = form == "json" ? Output::kJson : Output::kTable;
-          },
-          "Form of the result: table or json")
-      ->check(CLI::IsMember({"table", "json"}));
 }
 
 // --- serve ---
@@ -470,6 +458,7 @@ int run(int argc, char** argv) {
   add_verify(app, action);
   add_replay(app, action);
   add_projections(app, action);
+  add_dead_letters(app, action);
   add_backup(app, action);
   add_tour(app, action);
   try {
