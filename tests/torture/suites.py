@@ -7,6 +7,7 @@ import clock
 import disk
 import full
 import kill
+import poison
 import race
 import recovery
 import replay
@@ -23,5 +24,6 @@ SUITES = {
     **full.SUITES,
     **replay.SUITES,
     **backup.SUITES,
+    **poison.SUITES,
     **soak.SUITES,
 }
