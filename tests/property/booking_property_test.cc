@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include <array>
 #include <map>
 
 #include "commands/sequencer.h"
@@ -305,7 +306,9 @@ class World {
     const auto refusal = retry ? retry_in_model(index) : discard_in_model(index);
     expect(answer, [this, index, retry, refusal](const Outcome& outcome) {
       RC_ASSERT(outcome.has_value() == !refusal.has_value());
-      if (refusal) RC_ASSERT(std::get<Rejection>(outcome.error()).code == *refusal);
+      if (refusal) {
+        RC_ASSERT(std::get<Rejection>(outcome.error()).code == *refusal);
+      }
       if (outcome && retry) retries_[index] = outcome->event->position;
     });
     commit();
