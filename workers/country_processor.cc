@@ -196,7 +196,7 @@ bool CountryProcessor::is_next(const MessageSource& source, const Message& messa
   if (&source != events_.get()) return true;
   const auto hash = find_header(message.headers, kHashHeader).value_or("");
   return settled_.receive(
-      {message.consumer_sequence, message.stream_sequence, key_of(message), hash});
+      {message.consumer_sequence, message.stream_sequence, sending_of(message).event, hash});
 }
 
 Result<bool> CountryProcessor::admit(MessageSource& source, const Message& message) {
@@ -361,7 +361,9 @@ void CountryProcessor::on_published(const OutboxItem& item) {
 void CountryProcessor::note_recorded(const Message& message) {
   const auto event = codec_.decode(message.payload);
   const auto* letter = event ? std::get_if<DeadLetterRecorded>(&event->data) : nullptr;
-  if (letter != nullptr && letter->consumer == name_) settled_.note_recorded(letter->message_id);
+  if (letter != nullptr && letter->consumer == name_) {
+    settled_.note_recorded(parse_sending(letter->message_id).event);
+  }
 }
 
 void CountryProcessor::confirm(Item item, const Trial& trial) {
