@@ -20,6 +20,8 @@ constexpr std::chrono::seconds kSettleTime{1};
 
 std::uint64_t resume_bytes(std::uint64_t floor_bytes) { return floor_bytes + floor_bytes / 4; }
 
+}  // namespace
+
 std::filesystem::path nearest_existing(std::filesystem::path folder) {
   std::error_code error;
   folder = std::filesystem::absolute(folder, error);
@@ -28,8 +30,6 @@ std::filesystem::path nearest_existing(std::filesystem::path folder) {
   }
   return folder;
 }
-
-}  // namespace
 
 Result<DiskSpace> FileSystemSpace::look() const {
   struct statvfs found {};

@@ -34,6 +34,9 @@ class DiskSpacePort {
   virtual Result<DiskSpace> look() const = 0;
 };
 
+// `folder`, or the nearest folder above it that exists.
+std::filesystem::path nearest_existing(std::filesystem::path folder);
+
 // Of the file system that holds `folder`, or its nearest parent that exists.
 class FileSystemSpace final : public DiskSpacePort {
  public:

@@ -13,6 +13,7 @@
 #include "ops/citas/backup_command.h"
 #include "ops/citas/command_line.h"
 #include "ops/citas/dead_letters_command.h"
+#include "ops/citas/doctor/doctor.h"
 #include "ops/citas/exit_codes.h"
 #include "ops/citas/projections_command.h"
 #include "ops/citas/serve.h"
@@ -129,14 +130,6 @@ struct Setting {
   std::string source;  // "flag", "environment CITAS_LISTEN" or "default"
 };
 
-// "nats://user:secret@host" without what is before the "@".
-std::string without_credentials(std::string value) {
-  const std::size_t scheme = value.find("://");
-  const std::size_t at = value.rfind('@');
-  if (scheme == std::string::npos || at == std::string::npos || at < scheme) return value;
-  return value.replace(scheme + 3, at - scheme - 3, "***");
-}
-
 Setting setting_of(const CLI::App& command, const CLI::Option& option) {
   const auto& given = command.parse_order();
   const bool is_flag = std::find(given.begin(), given.end(), &option) != given.end();
@@ -144,7 +137,7 @@ Setting setting_of(const CLI::App& command, const CLI::Option& option) {
   Setting setting{"--" + option.get_lnames().front(),
                   is_switch ? "false" : option.get_default_str(), "default"};
   if (option.count() == 0) return setting;
-  setting.value = without_credentials(option.results().back());
+  setting.value = without_credentials(option.results().back(), "***@");
   setting.source = is_flag ? "flag" : "environment " + option.get_envname();
   return setting;
 }
@@ -184,6 +177,33 @@ void add_config(CLI::App& app, Action& action) {
       const auto valid = serve_options(flags->serve);
       if (!valid) return refuse(valid.error());
       return show_settings(settings, flags->output);
+    };
+  });
+}
+
+// --- doctor ---
+
+// Takes the options of `serve`, by flag or environment, so that it looks at what a server started
+// now would run on.
+void add_doctor(CLI::App& app, Action& action) {
+  struct Flags {
+    ServeFlags serve;
+    std::string url;
+    Output output = Output::kTable;
+  };
+  auto flags = std::make_shared<Flags>();
+  CLI::App& command = *app.add_subcommand(
+      "doctor", "Look at folder, disk, limits, bus, clock and port of a server, running or not");
+  add_output(command, flags->output);
+  command.add_option("--url", flags->url, "A running server, whose parts are shown too")
+      ->envname("CITAS_URL");
+  add_serve_options(command, flags->serve);
+  command.footer(doctor::kVerdictsHelp);
+  command.callback([flags, &action] {
+    action = [flags] {
+      const auto options = serve_options(flags->serve);
+      if (!options) return refuse(options.error());
+      return doctor::examine({*options, flags->url, flags->output});
     };
   });
 }
@@ -453,6 +473,7 @@ int run(int argc, char** argv) {
   Action action;
   add_serve(app, action);
   add_config(app, action);
+  add_doctor(app, action);
   add_worker(app, action);
   add_events(app, action);
   add_verify(app, action);

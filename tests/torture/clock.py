@@ -5,15 +5,13 @@ The order of the log and its positions do not care, and each event carries the t
 showed when it happened, in UTC.
 """
 
-import contextlib
 import datetime
-import glob
 import itertools
-import os
 import time
 
 import checks
 import oracle
+from fake_clock import FakeClock
 from framework import Suite, promise
 from harness import Server
 
@@ -39,43 +37,6 @@ SCENES = {
     "through the gap": at(2026, 9, 6, 3, 59, 59),
     "a year ago": at(2025, 1, 1, 0, 0, 0),
 }
-
-
-class FakeClock:
-    """The wall clock of processes started under environment(): set by a file, at any time."""
-
-    def __init__(self, folder):
-        self._file = folder / "clock"
-        self._offset = 0.0
-        self.set(0)
-
-    def set(self, offset):
-        self._offset = offset
-        unfinished = self._file.with_suffix(".new")
-        unfinished.write_text(f"{offset:+.6f}\n")
-        unfinished.rename(self._file)
-
-    def now(self):
-        return time.time() + self._offset
-
-    @contextlib.contextmanager
-    def environment(self):
-        library = next(glob.iglob("/usr/lib/*/faketime/libfaketimeMT.so.1"), None)
-        promise(library, "faketime is not installed: see ops/packages.txt")
-        mine = {
-            "LD_PRELOAD": library,
-            "FAKETIME_TIMESTAMP_FILE": str(self._file),
-            "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "TZ": "America/Santiago",
-        }
-        before = {name: os.environ.get(name) for name in mine}
-        os.environ.update(mine)
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def seconds_of(text):

@@ -18,7 +18,7 @@ extern "C" {
 #include <utility>
 
 #include "events/base/check.h"
-#include "workers/nats/nats_handles.h"
+#include "workers/nats/server_probe.h"
 #include "workers/nats/server_process.h"
 
 namespace citas::workers {
@@ -31,7 +31,6 @@ constexpr milliseconds kFirstPause{100};
 constexpr milliseconds kLongestPause{5000};
 // A child that lived so long died of something new: the pause starts from the beginning.
 constexpr std::chrono::seconds kStableAfter{30};
-constexpr milliseconds kProbeTimeout{2000};
 constexpr milliseconds kProbePause{20};
 constexpr int kPortAttempts = 3;
 // Of a child that was up before.
@@ -63,37 +62,6 @@ std::string config_text(const ManagedServerOptions& options, std::uint16_t port,
       port, quoted((options.directory / "nats-server.log").string()), quoted(user),
       quoted(password), quoted((options.directory / "store").string()),
       options.max_file_store_bytes);
-}
-
-struct Probe {
-  natsStatus connecting = NATS_OK;
-  bool jetstream = false;
-};
-
-Probe probe(const NatsOptions& target) {
-  natsOptions* options = nullptr;
-  natsOptions_Create(&options);
-  const NatsOptionsHandle owned(options);
-  natsOptions_SetURL(options, target.url.c_str());
-  natsOptions_SetTimeout(options, kProbeTimeout.count());
-  natsOptions_SetAllowReconnect(options, false);
-  if (!target.user.empty()) {
-    natsOptions_SetUserInfo(options, target.user.c_str(), target.password.c_str());
-  }
-  natsConnection* connection = nullptr;
-  Probe result{.connecting = natsConnection_Connect(&connection, options)};
-  const NatsConnection owned_connection(connection);
-  if (result.connecting != NATS_OK) return result;
-  jsOptions settings;
-  jsOptions_Init(&settings);
-  settings.Wait = kProbeTimeout.count();
-  jsCtx* jetstream = nullptr;
-  natsConnection_JetStream(&jetstream, connection, &settings);
-  const JetStream owned_jetstream(jetstream);
-  jsAccountInfo* account = nullptr;
-  result.jetstream = js_GetAccountInfo(&account, jetstream, nullptr, nullptr) == NATS_OK;
-  jsAccountInfo_Destroy(account);
-  return result;
 }
 
 Error missing(const std::string& program) {
@@ -200,7 +168,7 @@ void ManagedServer::start_over() {
 Status ManagedServer::wait_until_up(const std::stop_token& stop) {
   const auto deadline = Steady::now() + options_.start_timeout;
   const std::uint64_t restarts = restarts_;
-  while (!probe(connection()).jetstream) {
+  while (!probe_server(connection()).jetstream) {
     if (Steady::now() > deadline || restarts_ > restarts + 1 || stop.stop_requested()) {
       return failure(ErrorCode::kUnavailable,
                      "nats-server does not come up: see " +
@@ -211,12 +179,14 @@ Status ManagedServer::wait_until_up(const std::stop_token& stop) {
   }
   NatsOptions anonymous = connection();
   anonymous.user.clear();
-  if (probe(anonymous).connecting == NATS_CONNECTION_AUTH_FAILED) {
+  if (probe_server(anonymous).connecting == Connecting::kRefused) {
     was_up_ = true;
     return {};
   }
-  return failure(ErrorCode::kFailedPrecondition,
-                 "nats-server lets anonymous clients in: check its version, expected is 2.9");
+  return failure(
+      ErrorCode::kFailedPrecondition,
+      std::string("nats-server lets anonymous clients in: check its version, expected is ") +
+          kNatsServerVersion);
 }
 
 void ManagedServer::supervise(const std::stop_token& stop) {

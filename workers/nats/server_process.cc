@@ -96,7 +96,8 @@ std::optional<std::string> find_program(const std::string& name) {
   std::istringstream folders(std::string(path == nullptr ? "" : path) +
                              ":/usr/sbin:/usr/local/bin");
   for (std::string folder; std::getline(folders, folder, ':');) {
-    std::string candidate = folder + "/" + name;
+    std::string candidate = folder;
+    candidate.append("/").append(name);
     if (access(candidate.c_str(), X_OK) == 0) return candidate;
   }
   return std::nullopt;
@@ -157,19 +158,26 @@ Status write_pid_file(const std::filesystem::path& path, pid_t pid) {
   return write_private_file(path, std::to_string(pid) + " " + start_time(pid) + "\n");
 }
 
-Status kill_orphan(const std::filesystem::path& pid_file, const std::filesystem::path& config) {
+std::optional<pid_t> running_server(const std::filesystem::path& pid_file,
+                                    const std::filesystem::path& config) {
   std::ifstream file(pid_file);
   pid_t pid = 0;
   std::string started;
-  if (!(file >> pid >> started) || pid <= 0) return {};
+  if (!(file >> pid >> started) || pid <= 0 || !runs_with(pid, started, config)) {
+    return std::nullopt;
+  }
+  return pid;
+}
+
+Status kill_orphan(const std::filesystem::path& pid_file, const std::filesystem::path& config) {
   const auto deadline = std::chrono::steady_clock::now() + kOrphanTimeout;
-  while (runs_with(pid, started, config)) {
+  while (const auto pid = running_server(pid_file, config)) {
     if (std::chrono::steady_clock::now() > deadline) {
       return failure(ErrorCode::kUnavailable, "the nats-server of an earlier run (pid " +
-                                                  std::to_string(pid) +
+                                                  std::to_string(*pid) +
                                                   ") does not end: kill it, then start again");
     }
-    kill(pid, SIGKILL);
+    kill(*pid, SIGKILL);
     std::this_thread::sleep_for(std::chrono::milliseconds{10});
   }
   return {};

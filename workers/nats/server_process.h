@@ -13,6 +13,9 @@
 
 namespace citas::workers {
 
+// The version that citas is tested with.
+inline constexpr char kNatsServerVersion[] = "2.9.10";
+
 // The first executable of that name in PATH (a name with a slash stands for itself).
 std::optional<std::string> find_program(const std::string& name);
 
@@ -33,6 +36,9 @@ Result<pid_t> spawn_server(const std::string& program, const std::filesystem::pa
 
 // Remembers the process in a file, with its start time, since pids are used again.
 Status write_pid_file(const std::filesystem::path& path, pid_t pid);
+// The process of the pid file, if it still runs with this configuration.
+std::optional<pid_t> running_server(const std::filesystem::path& pid_file,
+                                    const std::filesystem::path& config);
 // Kills the process of the pid file if it still runs with this configuration, and waits for its
 // end.
 Status kill_orphan(const std::filesystem::path& pid_file, const std::filesystem::path& config);

@@ -1,0 +1,68 @@
+#include <array>
+#include <charconv>
+#include <cstdio>
+#include <memory>
+
+#include "ops/citas/doctor/bus.h"
+#include "ops/citas/doctor/process.h"
+#include "ops/citas/options.h"
+#include "workers/nats/server_process.h"
+#include "workers/topology.h"
+
+namespace citas::ops::doctor {
+namespace {
+
+// What the program says of itself.
+std::string version_of(const std::string& program) {
+  const auto close = [](FILE* pipe) { ::pclose(pipe); };
+  const std::unique_ptr<FILE, decltype(close)> pipe(
+      ::popen(("'" + program + "' --version 2>/dev/null").c_str(), "r"), close);
+  std::array<char, 256> line{};
+  if (!pipe || std::fgets(line.data(), line.size(), pipe.get()) == nullptr) return {};
+  return version_in(line.data());
+}
+
+// "port: 12345" in the configuration that citas wrote for it; 0 when there is none.
+std::uint16_t port_in(const std::string& configuration) {
+  constexpr std::string_view kKey = "\nport: ";
+  const std::size_t at = configuration.find(kKey);
+  if (at == std::string::npos) return 0;
+  std::uint16_t port = 0;
+  std::from_chars(configuration.data() + at + kKey.size(),
+                  configuration.data() + configuration.size(), port);
+  return port;
+}
+
+std::vector<std::string> all_streams() {
+  std::vector<std::string> names;
+  for (const workers::StreamSpec& spec : workers::stream_specs()) names.push_back(spec.name);
+  return names;
+}
+
+}  // namespace
+
+ManagedBusFacts look_at_managed_bus(const std::filesystem::path& data, bool server_runs) {
+  const std::filesystem::path folder = std::filesystem::absolute(data) / "bus";
+  const std::filesystem::path configuration = folder / "nats-server.conf";
+  ManagedBusFacts facts{.program = workers::find_program("nats-server"),
+                        .version = {},
+                        .tested_version = workers::kNatsServerVersion,
+                        .child = workers::running_server(folder / "nats-server.pid", configuration),
+                        .server_runs = server_runs,
+                        .anonymous = {}};
+  if (facts.program) facts.version = version_of(*facts.program);
+  if (!facts.child) return facts;
+  if (const std::uint16_t port = port_in(read_text(configuration)); port != 0) {
+    facts.anonymous = workers::probe_server({.url = "nats://127.0.0.1:" + std::to_string(port)});
+  }
+  return facts;
+}
+
+ExternalBusFacts look_at_external_bus(const std::string& url, bool server_runs) {
+  return {.url = without_credentials(url, "***@"),
+          .ours = workers::probe_server({.url = url}, all_streams()),
+          .anonymous = workers::probe_server({.url = without_credentials(url, "")}),
+          .server_runs = server_runs};
+}
+
+}  // namespace citas::ops::doctor

@@ -1,0 +1,30 @@
+#include "ops/citas/doctor/data.h"
+#include "ops/citas/offline_log.h"
+
+namespace citas::ops::doctor {
+namespace {
+
+Result<LogEnd> end_of(const std::filesystem::path& data) {
+  const auto offline = OfflineLog::open(data, RocksDbEventLog::Mode::kFollow);
+  if (!offline) return failure(offline.error());
+  LogEnd end{.head = (*offline)->log().head(), .latest = {}};
+  if (end.head.position.value() == 0) return end;
+  const auto last = read_one((*offline)->log(), end.head.position);
+  if (!last) return failure(last.error());
+  end.latest = last->running_maximum;
+  return end;
+}
+
+}  // namespace
+
+LogFacts look_at_log(const std::filesystem::path& data) {
+  const std::filesystem::path folder = data / "log";
+  std::error_code error;
+  if (!std::filesystem::exists(folder / "db", error) &&
+      !std::filesystem::exists(folder / "HEAD", error)) {
+    return {folder, false, LogEnd{}};
+  }
+  return {folder, true, end_of(data)};
+}
+
+}  // namespace citas::ops::doctor
