@@ -322,10 +322,10 @@ void Sequencer::observe_batches(std::function<void(const BatchObservation&)> obs
 }
 
 SequencerThread::SequencerThread(Sequencer& sequencer, std::function<void(const Error&)> on_fatal)
-    : sequencer_(sequencer), thread_([&sequencer, on_fatal = std::move(on_fatal)] {
+    : sequencer_(sequencer), thread_([this, &sequencer, on_fatal = std::move(on_fatal)] {
         name_this_thread("sequencer");
-        constexpr std::chrono::seconds kIdle{1};
-        while (sequencer.wait_for_work(kIdle)) {
+        while (sequencer.wait_for_work(kLongestIdle)) {
+          ++beats_;
           if (const auto stepped = sequencer.step(); !stepped) return on_fatal(stepped.error());
         }
       }) {}

@@ -123,9 +123,14 @@ class SequencerThread {
   SequencerThread(Sequencer& sequencer, std::function<void(const Error&)> on_fatal);
   // Stops the sequencer, answers what was accepted, joins.
   ~SequencerThread();
+  // Grows at least every kLongestIdle while the thread lives, and stands still while a step hangs.
+  // Any thread.
+  std::uint64_t beats() const { return beats_; }
+  static constexpr std::chrono::milliseconds kLongestIdle{250};
 
  private:
   Sequencer& sequencer_;
+  std::atomic<std::uint64_t> beats_{0};
   std::jthread thread_;
 };
 

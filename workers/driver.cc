@@ -30,6 +30,7 @@ WorkerThread::~WorkerThread() {
 void WorkerThread::run(const std::stop_token& stop) {
   name_this_thread(name_);
   while (!stop.stop_requested()) {
+    ++beats_;
     bool worked = false;
     if (may_step_() && !step_all(worked)) return;
     if (!worked) wakeup_.wait_for(kLongestSleep);

@@ -1,6 +1,8 @@
 // WorkerThread: the thin loop around pieces. The only place of the fan-out that waits.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <thread>
@@ -24,6 +26,9 @@ class WorkerThread {
       std::function<bool()> may_step = [] { return true; });
   // Stops after the current step, and joins.
   ~WorkerThread();
+  // Grows at least every few hundred milliseconds while the thread lives, and stands still while a
+  // step hangs. Any thread.
+  std::uint64_t beats() const { return beats_; }
   WorkerThread(const WorkerThread&) = delete;
   WorkerThread& operator=(const WorkerThread&) = delete;
 
@@ -37,6 +42,7 @@ class WorkerThread {
   const std::vector<Piece*> pieces_;
   const std::function<void(std::string_view, const Error&)> on_fatal_;
   const std::function<bool()> may_step_;
+  std::atomic<std::uint64_t> beats_{0};
   std::jthread thread_;
 };
 

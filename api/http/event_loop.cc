@@ -67,6 +67,7 @@ void EventLoop::turn() {
   std::array<epoll_event, kMostEvents> events;
   const int count = ::epoll_wait(epoll_.get(), events.data(), kMostEvents, wait_ms());
   now_ = std::chrono::steady_clock::now();
+  LoopStats::count(stats_.turns, 1);
   for (Connection* connection : std::exchange(again_, {})) read_on(*connection);
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];

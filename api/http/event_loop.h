@@ -31,6 +31,7 @@ struct LoopStats {
                   std::memory_order_relaxed);
   }
 
+  std::atomic<std::uint64_t> turns{0};
   std::atomic<std::uint64_t> accepted{0};
   std::atomic<std::uint64_t> parked{0};
   std::atomic<std::uint64_t> requests{0};

@@ -92,6 +92,15 @@ class Server::Impl {
     for (const auto& loop : loops_) loop->stop();
   }
 
+  std::vector<std::uint64_t> turns() {
+    std::vector<std::uint64_t> counts;
+    for (const auto& loop : loops_) {
+      counts.push_back(loop->stats().turns.load(std::memory_order_relaxed));
+      loop->wake();
+    }
+    return counts;
+  }
+
   Stats stats() const {
     Stats total;
     total.connections_open = core_.open;
@@ -132,5 +141,6 @@ void Server::advance(std::uint64_t position) { impl_->advance(position); }
 bool Server::drain(std::chrono::milliseconds deadline) { return impl_->drain(deadline); }
 void Server::stop() { impl_->stop(); }
 Stats Server::stats() const { return impl_->stats(); }
+std::vector<std::uint64_t> Server::turns() { return impl_->turns(); }
 
 }  // namespace citas::api::http

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "api/http/limits.h"
 #include "api/http/message.h"
@@ -98,6 +99,9 @@ class Server {
   void stop();
 
   Stats stats() const;
+  // How many turns each thread that owns connections has taken. Asks them for one more, which an
+  // idle one takes at once, and one that hangs in a handler does not.
+  std::vector<std::uint64_t> turns();
 
  private:
   class Impl;

@@ -64,6 +64,8 @@ class ProcessorRunner {
   // Why nothing moves; empty when all is well. Any thread.
   std::string trouble() const;
   const workers::ConsumerCounters& counters() const { return processor_->counters(); }
+  // See WorkerThread::beats().
+  std::uint64_t beats() const { return thread_->beats(); }
 
  private:
   ProcessorRunner(CountryCode country, workers::ConfiguredRules rules)

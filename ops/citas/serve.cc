@@ -7,13 +7,13 @@
 
 #include "ops/citas/exit_codes.h"
 #include "ops/citas/fanout.h"
+#include "ops/citas/service_manager.h"
 #include "ops/citas/signals.h"
+#include "ops/citas/supervision.h"
 #include "ops/citas/system.h"
 
 namespace citas::ops {
 namespace {
-
-constexpr std::chrono::seconds kTick{1};
 
 // Atomic, so that whoever waits for the file never reads half of it.
 Status write_address(const std::filesystem::path& file, const std::string& url) {
@@ -59,11 +59,57 @@ Status check(const ServeOptions& options) {
   return {};
 }
 
+// What is wrong, or what it is doing, in one line.
+std::string status_of(const System& system, const std::string& url) {
+  std::string troubles;
+  for (const api::PartHealth& part : system.parts()) {
+    if (part.health == api::Health::kOk) continue;
+    troubles += (troubles.empty() ? "" : "; ") + part.name + ": " + part.reason;
+  }
+  return "serving at " + url + (troubles.empty() ? "" : "; " + troubles);
+}
+
+// Until a signal comes, or something fails for good.
+void supervise(System& system, const std::string& url, ShutdownSignal& shutdown,
+               ServiceManager& manager) {
+  const SystemClock clock;
+  Supervision supervision(manager,
+                          {.beats = [&] { return system.beats(); },
+                           .left_to_start = [&] { return system.left_to_start(); },
+                           .status = [&] { return status_of(system, url); }},
+                          clock);
+  do {
+    supervision.step();
+    system.tick();
+  } while (!shutdown.wait(supervision.interval()));
+}
+
+Result<std::unique_ptr<System>> start(const ServeOptions& options, JsonLog& log,
+                                      const std::function<void(const Error&)>& on_fatal,
+                                      ServiceManager& manager) {
+  const StartExtension extension(manager);
+  return System::start(options, log, on_fatal,
+                       [&](const std::string& stage) { manager.status(stage); });
+}
+
+std::string status_of(const ProcessorRunner& runner) {
+  const std::string trouble = runner.trouble();
+  return "processing " + std::string(runner.country().text()) +
+         (trouble.empty() ? "" : "; " + trouble);
+}
+
+// Refused at the start: said to the service manager too.
+int refuse_start(const Error& error, ServiceManager& manager) {
+  manager.status(error.message);
+  return refuse(error);
+}
+
 }  // namespace
 
 int serve(const ServeOptions& options, LogLevel log_level) {
   if (const Status checked = check(options); !checked) return refuse(checked.error());
   ShutdownSignal shutdown;
+  Systemd manager;
   JsonLog log(log_level);
   if (!options.listen.is_loopback()) {
     log.warning("serving without identity check beyond loopback, as told by --insecure-bind");
@@ -73,8 +119,8 @@ int serve(const ServeOptions& options, LogLevel log_level) {
     if (!shutdown.request(exit_code_of(error))) return;
     log.error("fatal", {{"reason", std::string_view(error.message)}});
   };
-  auto system = System::start(options, log, on_fatal);
-  if (!system) return refuse(system.error());
+  auto system = start(options, log, on_fatal, manager);
+  if (!system) return refuse_start(system.error(), manager);
   const std::string url = options.listen.url((*system)->port());
   if (options.address_file) {
     const Status written = write_address(*options.address_file, url);
@@ -82,8 +128,10 @@ int serve(const ServeOptions& options, LogLevel log_level) {
   }
   greet(url, options);
   log.info("serving", {{"url", std::string_view(url)}});
-  while (!shutdown.wait(kTick)) (*system)->tick();
+  supervise(**system, url, shutdown, manager);
   log.info("stopping");
+  manager.stopping();
+  manager.status("finishing what was accepted");
   system->reset();
   log.info("stopped");
   return shutdown.exit_code();
@@ -91,6 +139,7 @@ int serve(const ServeOptions& options, LogLevel log_level) {
 
 int run_worker(const WorkerOptions& options, LogLevel log_level) {
   ShutdownSignal shutdown;
+  Systemd manager;
   JsonLog log(log_level);
   const auto rules = load_country_rules(options.country_rules);
   if (!rules) return refuse(rules.error());
@@ -108,8 +157,15 @@ int run_worker(const WorkerOptions& options, LogLevel log_level) {
                              clock, {on_fatal, on_fatal, [] { return true; }});
   if (!runner) return refuse(runner.error());
   log.info("processing", {{"country", options.country.text()}});
-  while (!shutdown.wait(kTick)) {
-  }
+  Supervision supervision(manager,
+                          {.beats = [&] { return std::vector{(*runner)->beats()}; },
+                           .left_to_start = [] { return 0; },
+                           .status = [&] { return status_of(**runner); }},
+                          clock);
+  do {
+    supervision.step();
+  } while (!shutdown.wait(supervision.interval()));
+  manager.stopping();
   runner->reset();
   log.info("stopped");
   return shutdown.exit_code();

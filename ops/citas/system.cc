@@ -57,13 +57,17 @@ System::System(const ServeOptions& options, JsonLog& log,
       on_fatal_(std::move(on_fatal)),
       disk_(options.data / "log") {}
 
-Result<std::unique_ptr<System>> System::start(const ServeOptions& options, JsonLog& log,
-                                              std::function<void(const Error&)> on_fatal) {
+Result<std::unique_ptr<System>> System::start(
+    const ServeOptions& options, JsonLog& log, std::function<void(const Error&)> on_fatal,
+    const std::function<void(const std::string&)>& on_stage) {
   std::unique_ptr<System> system(new System(options, log, std::move(on_fatal)));
   if (const Status measured = system->measure_disk(); !measured) return failure(measured.error());
+  on_stage("opening the log");
   if (const Status opened = system->open_log(); !opened) return failure(opened.error());
+  on_stage("opening the read models");
   if (const Status opened = system->open_projections(); !opened) return failure(opened.error());
   system->make_sequencer();
+  on_stage("starting the bus");
   if (const Status started = system->start_fanout(); !started) return failure(started.error());
   if (const Status started = system->start_http(); !started) return failure(started.error());
   system->watch_disk();
@@ -289,6 +293,22 @@ void System::tick() {
   if (const auto letters = dead_letters_->summary(kDefaultTenant)) {
     open_letters_ = letters->count[static_cast<std::size_t>(projections::LetterState::kOpen)];
   }
+}
+
+std::vector<std::uint64_t> System::beats() const {
+  std::vector<std::uint64_t> all = server_->turns();
+  all.push_back(sequencer_thread_->beats());
+  return all;
+}
+
+std::uint64_t System::left_to_start() const {
+  const auto all = parts();
+  const bool serves = std::ranges::none_of(
+      all, [](const auto& part) { return part.health == api::Health::kUnavailable; });
+  if (serves) return 0;
+  std::uint64_t left = 1;
+  for (const auto& status : engine_->status()) left = std::max(left, status.lag_events);
+  return left;
 }
 
 // One that stands still shows what was true once: it is not ready. Where only room is missing, that

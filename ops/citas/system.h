@@ -39,8 +39,10 @@ class System final : public api::HealthPort {
   // Starts everything; serves when it returns. `on_fatal` may be called on any thread, once the
   // system can no longer keep its promises: the process must end. Errors are one line for the
   // operator, with what to do.
-  static Result<std::unique_ptr<System>> start(const ServeOptions& options, JsonLog& log,
-                                               std::function<void(const Error&)> on_fatal);
+  // `on_stage` is told what the start is about to do.
+  static Result<std::unique_ptr<System>> start(
+      const ServeOptions& options, JsonLog& log, std::function<void(const Error&)> on_fatal,
+      const std::function<void(const std::string&)>& on_stage);
   // Finishes what was accepted, flushes, and stops, in the order in which facts flow.
   ~System() override;
 
@@ -49,6 +51,10 @@ class System final : public api::HealthPort {
   void tick();
 
   std::vector<api::PartHealth> parts() const override;
+  // Of the sequencer and each event loop: a count that grows while it lives, idle or not.
+  std::vector<std::uint64_t> beats() const;
+  // Events that read models lack before all is served; 0: it is ready.
+  std::uint64_t left_to_start() const;
 
  private:
   System(const ServeOptions& options, JsonLog& log, std::function<void(const Error&)> on_fatal);

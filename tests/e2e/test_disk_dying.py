@@ -1,42 +1,16 @@
 """A write or a sync that fails: the server stops acknowledging, says why, and ends; nothing that it
 acknowledged is lost, and nothing is tried again."""
 
-import shutil
-import subprocess
-
 import pytest
 
-from harness import Process, Server, citas, wait_until
 from client import Client
+from harness import Server, citas
+from traced_disk import TracedDisk, can_trace
 
-STRACE = shutil.which("strace")
 BOOKED_BEFORE = 20
 
 
-def can_trace():
-    if STRACE is None:
-        return False
-    return subprocess.run([STRACE, "-qq", "-e", "trace=none", "true"], check=False).returncode == 0
-
-
 pytestmark = pytest.mark.skipif(not can_trace(), reason="strace is missing, or may not trace here")
-
-
-class FailingDisk:
-    """Fails one system call that a running server makes on a file, by means of strace."""
-
-    def __init__(self, server, calls, error, number, path):
-        self.trace = server.folder / "trace"
-        log = server.folder / "strace.log"
-        command = [STRACE, "-f", "-p", server.process.pid, "-o", self.trace, "-P", path]
-        command += ["-e", f"trace={calls}", "-e", f"inject={calls}:error={error}:when={number}"]
-        self._process = Process(command, log)
-        wait_until(lambda: "attached" in log.read_text(), "strace has attached itself")
-
-    def calls(self):
-        """Whether each traced call was made to fail, in order."""
-        self._process.wait()
-        return ["(INJECTED)" in line for line in self.trace.read_text().splitlines() if "(" in line]
 
 
 def book_until_it_ends(server):
@@ -68,7 +42,7 @@ def test_a_failed_write_ends_the_server(tmp_path, calls, error, path, reason):
     server = Server(tmp_path, "--nats", "none").start()
     server.client.book("00009", 9_999)
     (file,) = server.data.glob(path)
-    disk = FailingDisk(server, calls, error, BOOKED_BEFORE, file)
+    disk = TracedDisk(server, calls, f"error={error}:when={BOOKED_BEFORE}", file)
     acknowledged = book_until_it_ends(server)
     code = server.process.wait()
     output = server.process.output()
