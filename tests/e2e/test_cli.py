@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from damaged_log import damage
 from harness import Server, citas
 
 COUNT = 20
@@ -132,19 +133,6 @@ def test_a_copy_serves_on(filled, copy, new_server):
     server.start()
     assert server.client.get("/events/head").json == filled.head
     assert server.client.book("00009", 999).status == 201
-
-
-def damage(folder):
-    """Flips a bit in the stored bytes of an early event, wherever RocksDB keeps them."""
-    for path in sorted((folder / "log").rglob("*")):
-        if path.suffix in (".log", ".sst"):
-            content = bytearray(path.read_bytes())
-            at = content.find(b"scheduleId")
-            if at >= 0:
-                content[at] ^= 1
-                path.write_bytes(content)
-                return
-    raise AssertionError("no stored event found: is the log compressed?")
 
 
 def test_a_flipped_bit_is_found_and_not_served(copy, new_server):
