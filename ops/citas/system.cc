@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "events/base/thread_name.h"
+#include "ops/citas/doctor/host.h"
 #include "projections/all_projections.h"
 #include "projections/appointments/appointments_by_insured.h"
 
@@ -369,6 +370,8 @@ void System::scrape(Metrics& metrics) const {
               static_cast<double>(http.requests_in_flight));
   metrics.set_total("citas_http_refused_total", "Requests refused before they reached a route.",
                     http.requests_refused);
+  scrape_parts(metrics);
+  scrape_clock(metrics);
   if (fanout_) scrape_fanout(metrics);
 }
 
@@ -385,6 +388,28 @@ void System::scrape_dead_letters(Metrics& metrics) const {
   metrics.set_total("citas_dead_letters_recorded_total",
                     "Messages that died, each time counted, over the life of the log.",
                     letters->recorded);
+}
+
+void System::scrape_parts(Metrics& metrics) const {
+  for (const api::PartHealth& part : parts()) {
+    metrics.set("citas_part_trouble",
+                "0 while the part of the system is well, 1 degraded, 2 unavailable.",
+                static_cast<double>(part.health), {{"part", part.name}});
+  }
+}
+
+void System::scrape_clock(Metrics& metrics) const {
+  std::chrono::milliseconds behind{0};
+  if (const auto last = read_one(*log_, log_->committed()); last) {
+    behind = std::max(behind, last->running_maximum - clock_.now());
+  }
+  metrics.set("citas_clock_behind_log_seconds",
+              "How far the clock is behind the latest time in the log.",
+              std::chrono::duration<double>(behind).count());
+  if (const auto synchronised = doctor::clock_is_synchronised()) {
+    metrics.set("citas_clock_synchronised", "1 while somebody keeps the machine's clock right.",
+                *synchronised);
+  }
 }
 
 void System::scrape_fanout(Metrics& metrics) const {

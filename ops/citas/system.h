@@ -70,6 +70,8 @@ class System final : public api::HealthPort {
   void follow(const FreeSpaceState& state);
   void observe(const api::ResponseObservation& response);
   void scrape(Metrics& metrics) const;
+  void scrape_parts(Metrics& metrics) const;
+  void scrape_clock(Metrics& metrics) const;
   void scrape_fanout(Metrics& metrics) const;
   void scrape_dead_letters(Metrics& metrics) const;
   WorkerHooks worker_hooks();
