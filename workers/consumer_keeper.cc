@@ -51,7 +51,7 @@ Result<bool> ConsumerKeeper::is_fit() {
   if (!consumer) return failure(consumer.error());
   const auto stream = bus_.stream_info(spec_.stream);
   if (!stream) return failure(stream.error());
-  return consumer->ack_floor_stream_sequence <= stream->last_sequence;
+  return consumer->delivered_stream_sequence <= stream->last_sequence;
 }
 
 Result<std::uint64_t> ConsumerKeeper::acknowledged() {

@@ -4,7 +4,7 @@
 // Consumers are disposable and hold no truth. One is deleted and made again
 //   - when its process starts: what a crashed predecessor had not acknowledged comes at once;
 //   - when the streams were made anew, which takes their consumers along;
-//   - when it has acknowledged more than the stream holds (the stream is younger);
+//   - when it has delivered more than the stream holds (the stream is younger);
 //   - when its owner distrusts it: deliveries are missing, or the store behind was emptied;
 //   - where a store is behind it, after every reconnect: the bus may have lost something.
 // It then begins behind what is settled. Where nothing is stored behind it, what was acknowledged

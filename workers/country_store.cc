@@ -59,6 +59,10 @@ auto corrupt() {
 
 }  // namespace
 
+bool must_sync(const CountryChanges& changes) {
+  return !changes.entries.empty() || !changes.failed.empty();
+}
+
 CountryMark raised(CountryMark mark, const CountryChanges& changes) {
   if (changes.processed <= mark.processed) return mark;
   mark.processed = changes.processed;

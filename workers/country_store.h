@@ -45,6 +45,8 @@ struct CountryChanges {
   std::string hash;                  // of the message at `processed`
 };
 
+// Whether they must survive power loss. What else there is is found out again.
+bool must_sync(const CountryChanges& changes);
 // The mark as it is after the changes.
 CountryMark raised(CountryMark mark, const CountryChanges& changes);
 
@@ -62,8 +64,8 @@ class CountryStore {
   // Remembers what is about to be tried. Survives a crash of the process (which is what a poisonous
   // message causes), not necessarily power loss.
   virtual Status note_tries(std::span<const Tries> tries) = 0;
-  // All or nothing, in the order of the calls. Entries and failures survive power loss; without
-  // them, changes may be undone by it: the mark falls back, and events are processed once more.
+  // All or nothing, in the order of the calls. Survives power loss where must_sync(); else it may
+  // be undone by it: the mark falls back, and events are processed once more.
   virtual Status commit(const CountryChanges& changes) = 0;
   // Forgets everything and belongs to that log from now on. Durable.
   virtual Status reset(std::string_view log_source) = 0;

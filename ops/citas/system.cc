@@ -4,6 +4,7 @@
 
 #include "events/base/thread_name.h"
 #include "ops/citas/doctor/host.h"
+#include "ops/citas/pending_from_projection.h"
 #include "projections/all_projections.h"
 #include "projections/appointments/appointments_by_insured.h"
 
@@ -17,37 +18,6 @@ std::uint64_t bus_store_bytes(std::uint64_t capacity_bytes) {
   constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
   return std::clamp(capacity_bytes / 4, kGiB, 16 * kGiB);
 }
-
-// The reconciler's question, answered by the read model.
-class PendingFromProjection final : public workers::PendingAppointments {
- public:
-  explicit PendingFromProjection(const projections::LiveProjection& live) : query_(live) {}
-
-  Result<std::vector<workers::PendingRequest>> requested_before(
-      Timestamp time, const std::optional<workers::PendingRequest>& after,
-      std::size_t limit) const override {
-    std::optional<projections::PendingCursor> cursor;
-    if (after) cursor = {after->requested_at, after->position};
-    return query_.requested_before(time, cursor, limit).map(to_requests);
-  }
-
-  Result<std::vector<workers::PendingRequest>> retried(
-      const std::optional<workers::PendingRequest>& after, std::size_t limit) const override {
-    return query_.retried(after ? after->retry : Position{0}, limit).map(to_requests);
-  }
-
- private:
-  static std::vector<workers::PendingRequest> to_requests(
-      const std::vector<projections::PendingAppointment>& found) {
-    std::vector<workers::PendingRequest> requests;
-    for (const auto& one : found) {
-      requests.push_back({one.country, one.requested, one.requested_at, one.retry, one.retried_at});
-    }
-    return requests;
-  }
-
-  projections::PendingQuery query_;
-};
 
 }  // namespace
 

@@ -11,6 +11,7 @@ import poison
 import race
 import recovery
 import replay
+import simulation
 import soak
 
 SUITES = {
@@ -25,5 +26,6 @@ SUITES = {
     **replay.SUITES,
     **backup.SUITES,
     **poison.SUITES,
+    **simulation.SUITES,
     **soak.SUITES,
 }

@@ -57,6 +57,17 @@ void MemoryBroker::damage(std::string_view stream, std::uint64_t sequence) {
   if (Stream* found = find_stream(stream)) found->damaged.insert(sequence);
 }
 
+MemoryBroker::Store MemoryBroker::copy() const {
+  Store store;
+  store.streams_ = streams_;
+  return store;
+}
+
+void MemoryBroker::restore(const Store& copy) {
+  streams_ = copy.streams_;
+  ++starts_;
+}
+
 Status MemoryBroker::ensure_stream(const StreamSpec& spec) {
   streams_[spec.name].spec = spec;
   return {};

@@ -28,6 +28,9 @@ class MemoryBroker {
   MemoryBroker(const MemoryBroker&) = delete;
   MemoryBroker& operator=(const MemoryBroker&) = delete;
 
+  // What it has stored. Copyable.
+  class Store;
+
   // --- Faults. ---
 
   // Down: every bus is disconnected. Up again: a new connection, all streams as they were.
@@ -40,6 +43,8 @@ class MemoryBroker {
   void damage(std::string_view stream, std::uint64_t sequence);
   // While true, consumers deliver nothing.
   void mute(bool mute) { mute_ = mute; }
+  // An older copy of everything came back. Counts as a restart.
+  void restore(const Store& copy);
   // While true, publications are stored but their acks get lost (UnknownOutcome).
   void lose_acks(bool lose) { lose_acks_ = lose; }
   // While true, acks that arrive together arrive in the wrong order.
@@ -49,6 +54,8 @@ class MemoryBroker {
   // While true, consumers are neither made nor described (Unavailable), but those there are
   // deliver.
   void refuse_consumers(bool refuse) { refuse_consumers_ = refuse; }
+
+  Store copy() const;
 
   // --- What the clients ask of it. ---
 
@@ -127,6 +134,11 @@ class MemoryBroker {
   bool mute_ = false;
   bool refuse_consumers_ = false;
   std::uint64_t starts_ = 1;
+  std::map<std::string, Stream, std::less<>> streams_;
+};
+
+class MemoryBroker::Store {
+  friend class MemoryBroker;
   std::map<std::string, Stream, std::less<>> streams_;
 };
 

@@ -17,6 +17,8 @@ class MemoryCountryStore final : public CountryStore {
   Status commit(const CountryChanges& changes) override;
   Status reset(std::string_view log_source) override;
 
+  const std::map<AppointmentId, CountryEntry>& entries() const { return entries_; }
+
  private:
   CountryMark mark_;
   std::map<AppointmentId, CountryEntry> entries_;

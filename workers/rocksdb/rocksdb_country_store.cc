@@ -124,7 +124,7 @@ class Store final : public RocksDbCountryStore {
     }
     CountryMark mark = raised(mark_, changes);
     put_mark(batch, mark);
-    auto written = write(batch, !changes.entries.empty() || !changes.failed.empty());
+    auto written = write(batch, must_sync(changes));
     if (written) mark_ = std::move(mark);
     return written;
   }

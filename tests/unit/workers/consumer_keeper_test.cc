@@ -65,6 +65,18 @@ TEST_F(ConsumerKeeperTest, AConsumerThatIsAheadOfItsStreamStartsAgain) {
   EXPECT_EQ(counters_.recreations.value(), 1U);
 }
 
+// It would leave out what takes the place of what it has delivered already.
+TEST_F(ConsumerKeeperTest, AConsumerThatHasDeliveredMoreThanItsStreamHoldsStartsAgain) {
+  for (const char* payload : {"first", "second", "third"}) publish(payload);
+  std::vector<Message> received;
+  source_->poll(3, received);
+  ASSERT_TRUE(source_->ack(received.at(0)));
+  broker_.roll_back(kConfirmationsStream, 2);
+  EXPECT_TRUE(keeper_.keep(std::nullopt));
+  publish("another third");
+  EXPECT_THAT(receive(), testing::ElementsAre("second", "another third"));
+}
+
 TEST_F(ConsumerKeeperTest, ANewProcessGetsWhatWasNotAcknowledgedAtOnce) {
   for (const char* payload : {"first", "second"}) publish(payload);
   std::vector<Message> received;
