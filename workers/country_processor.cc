@@ -12,11 +12,25 @@ namespace citas::workers {
 namespace {
 
 constexpr char kSubjectHeader[] = "ce-subject";
-const std::vector<std::string> kHeaders{kMessageIdHeader, kSourceHeader, kEpochHeader,
-                                        kSubjectHeader, kHashHeader};
+const std::vector<std::string> kHeaders{kMessageIdHeader, kSourceHeader,   kEpochHeader,
+                                        kSubjectHeader,   kPositionHeader, kHashHeader};
 
 Sending sending_of(const Message& message) {
   return parse_sending(find_header(message.headers, kMessageIdHeader).value_or(""));
+}
+
+// Where the log, and so CITAS_EVENTS, has the event; 0 when the message does not say.
+std::uint64_t position_of(const Message& message) {
+  const auto header = find_header(message.headers, kPositionHeader);
+  const auto position = header ? parse_position(*header) : std::nullopt;
+  return position ? position->value() : 0;
+}
+
+void note_seen(const Message& message, CountryChanges& changes) {
+  const std::uint64_t position = position_of(message);
+  if (position <= changes.seen) return;
+  changes.seen = position;
+  changes.hash = find_header(message.headers, kHashHeader).value_or("");
 }
 
 bool is_dead_letter(const Message& message) {
@@ -117,9 +131,8 @@ bool CountryProcessor::may_try(std::uint32_t tries) {
 }
 
 Status CountryProcessor::save_mark() {
-  const SettledEvents::Mark& mark = settled_.mark();
-  if (mark.sequence <= store_.mark().processed) return {};
-  return store_.commit({.processed = mark.sequence, .hash = mark.hash});
+  if (settled_.mark() <= store_.mark().processed) return {};
+  return store_.commit({.processed = settled_.mark()});
 }
 
 Status CountryProcessor::keep_consumers() {
@@ -131,8 +144,7 @@ Status CountryProcessor::keep_consumers() {
 }
 
 void CountryProcessor::begin_behind_mark() {
-  const CountryMark mark = store_.mark();
-  settled_.restart({mark.processed, mark.hash}, events_keeper_.first());
+  settled_.restart(store_.mark().processed, events_keeper_.first());
   std::erase_if(suspects_,
                 [&](const auto& suspect) { return suspect.second.source == events_.get(); });
   published_before_.reset();
@@ -142,7 +154,7 @@ Status CountryProcessor::check_mark() {
   const CountryMark mark = store_.mark();
   mark_fits_ = mark.hash.empty();
   if (mark_fits_) return {};
-  const auto there = bus_.message_at(kEventsStream, mark.processed);
+  const auto there = bus_.message_at(kEventsStream, mark.seen);
   // A stream that is still being filled: of which log?
   const auto seen = there ? there : bus_.last_message(kEventsStream);
   if (!seen) return {};
@@ -194,9 +206,8 @@ Status CountryProcessor::receive_from(MessageSource& source, std::size_t limit) 
 
 bool CountryProcessor::is_next(const MessageSource& source, const Message& message) {
   if (&source != events_.get()) return true;
-  const auto hash = find_header(message.headers, kHashHeader).value_or("");
   return settled_.receive(
-      {message.consumer_sequence, message.stream_sequence, sending_of(message).event, hash});
+      {message.consumer_sequence, message.stream_sequence, sending_of(message).event});
 }
 
 Result<bool> CountryProcessor::admit(MessageSource& source, const Message& message) {
@@ -205,9 +216,7 @@ Result<bool> CountryProcessor::admit(MessageSource& source, const Message& messa
     if (auto settled = doubt_log(source, message); !settled) return failure(settled.error());
     if (*origin != store_.mark().log_source) return false;
   }
-  const bool raises_mark =
-      &source == events_.get() && message.stream_sequence > store_.mark().processed;
-  if (!raises_mark || mark_fits_) return true;
+  if (position_of(message) <= store_.mark().seen || mark_fits_) return true;
   if (auto checked = check_mark(); !checked) return failure(std::move(checked.error()));
   if (!mark_fits_) static_cast<void>(source.nak(message, options_.first_backoff));
   return mark_fits_;
@@ -255,9 +264,9 @@ Status CountryProcessor::process(std::vector<Item> items, bool alone) {
     auto trial = try_one(item, round);
     if (!trial) return failure(std::move(trial.error()));
     trials.push_back(std::move(*trial));
+    note_seen(item.message, round.changes);
   }
-  round.changes.processed = settled_.mark().sequence;
-  round.changes.hash = settled_.mark().hash;
+  round.changes.processed = settled_.mark();
   if (auto committed = store_.commit(round.changes); !committed) return committed;
   for (std::size_t i = 0; i < items.size(); ++i) conclude(std::move(items[i]), trials[i]);
   return {};

@@ -22,11 +22,11 @@
 // of tries (redelivery.h). Messages that cannot be read, or are of another country, are dead
 // letters at once.
 //
-// Healing. The store holds which log it belongs to, its mark, and the hash there. If the stream is
-// of another log, of another epoch of it (a backup was restored), or of one that went another way
-// (an older copy of it was put back), the store is emptied and filled again. A stream that ends
-// before the store's mark is taken for one that is still being filled: which way it went shows when
-// it gets there.
+// Healing. The store holds which log it belongs to, the last event that it has seen, and the hash
+// there. If the stream is of another log, of another epoch of it (a backup was restored), or of one
+// that went another way (an older copy of it was put back), the store is emptied and filled again.
+// A stream that ends before what the store has seen is taken for one that is still being filled:
+// which way it went shows when it gets there.
 //
 // One processor per store, and one store per country and bus. One thread; counters() from any.
 #pragma once
@@ -110,10 +110,10 @@ class CountryProcessor final : public Piece {
   bool is_next(const MessageSource& source, const Message& message);
   // Makes store and stream agree on the log; the message that raised the doubt is not processed.
   Status doubt_log(MessageSource& source, const Message& message);
-  // Compares what the stream holds at the store's mark, where it has come so far.
+  // Compares what the stream holds where the store has seen it, if it has come so far.
   Status check_mark();
-  // Whether the message can be processed: an event that raises the store's mark cannot be before
-  // the mark is known to be of this stream. What cannot comes again, or never should.
+  // Whether the message can be processed: an event behind what the store has seen cannot be
+  // before that is known to be of this stream. What cannot comes again, or never should.
   Result<bool> admit(MessageSource& source, const Message& message);
   Status take(MessageSource& source, Message message);
   // Empties the store; everything is delivered again.

@@ -1,5 +1,6 @@
 #include "workers/country_store.h"
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 
@@ -64,8 +65,9 @@ bool must_sync(const CountryChanges& changes) {
 }
 
 CountryMark raised(CountryMark mark, const CountryChanges& changes) {
-  if (changes.processed <= mark.processed) return mark;
-  mark.processed = changes.processed;
+  mark.processed = std::max(mark.processed, changes.processed);
+  if (changes.seen <= mark.seen) return mark;
+  mark.seen = changes.seen;
   mark.hash = changes.hash;
   return mark;
 }

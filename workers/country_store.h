@@ -23,7 +23,10 @@ struct CountryMark {
   // A sequence of CITAS_EVENTS: what followed from each of the country's events up to it is in this
   // store, and on the bus. Never ahead of that.
   std::uint64_t processed = 0;
-  std::string hash;  // Citas-Hash of the message there; empty when it had none
+  // The last of the country's events that may have left something in this store, and its
+  // Citas-Hash, which tells whether a stream went the same way up to there; empty when it had none.
+  std::uint64_t seen = 0;
+  std::string hash;
   friend bool operator==(const CountryMark&, const CountryMark&) = default;
 };
 
@@ -41,8 +44,10 @@ struct CountryChanges {
   std::vector<Entry> entries;
   std::vector<Tries> failed;         // tried, and to be tried again, or given up
   std::vector<std::string> settled;  // messages whose tries can be forgotten
-  std::uint64_t processed = 0;       // raises the mark; 0, or less than it, leaves it
-  std::string hash;                  // of the message at `processed`
+  // These raise the mark; 0, or less than it, leaves it.
+  std::uint64_t processed = 0;
+  std::uint64_t seen = 0;
+  std::string hash;  // of the message at `seen`
 };
 
 // Whether they must survive power loss. What else there is is found out again.

@@ -4,8 +4,8 @@
 
 namespace citas::workers {
 
-void SettledEvents::restart(Mark mark, std::optional<std::uint64_t> first) {
-  start_ = std::move(mark);
+void SettledEvents::restart(std::uint64_t mark, std::optional<std::uint64_t> first) {
+  start_ = mark;
   first_ = first;
   begin();
   next_delivery_ = 0;
@@ -27,11 +27,9 @@ bool SettledEvents::receive(const Delivery& delivery) {
     return false;
   }
   ++next_delivery_;
-  if (delivery.stream_sequence > last_.sequence) {
-    waiting_.emplace_hint(
-        waiting_.end(), delivery.stream_sequence,
-        Waiting{std::exchange(last_, Mark{delivery.stream_sequence, std::string(delivery.hash)}),
-                std::string(delivery.key)});
+  if (delivery.stream_sequence > last_) {
+    const std::uint64_t before = std::exchange(last_, delivery.stream_sequence);
+    waiting_.emplace_hint(waiting_.end(), last_, Waiting{before, std::string(delivery.key)});
   }
   return true;
 }

@@ -25,22 +25,15 @@ namespace citas::workers {
 // One thread.
 class SettledEvents {
  public:
-  // An event's sequence in its stream, and the hash there.
-  struct Mark {
-    std::uint64_t sequence = 0;
-    std::string hash;
-    friend bool operator==(const Mark&, const Mark&) = default;
-  };
   struct Delivery {
     std::uint64_t consumer_sequence;
     std::uint64_t stream_sequence;
     std::string_view key;  // the event's id; empty when it has none
-    std::string_view hash;
   };
 
   // The consumer was made again, to begin behind `mark`, up to which all is settled. `first`: the
   // sequence of the first message behind it; nullopt when there was none yet.
-  void restart(Mark mark, std::optional<std::uint64_t> first);
+  void restart(std::uint64_t mark, std::optional<std::uint64_t> first);
 
   // False: not the next delivery of this consumer. It tells nothing, and must be ignored.
   bool receive(const Delivery& delivery);
@@ -54,22 +47,23 @@ class SettledEvents {
   // The dead letter of that event is in the log.
   void note_recorded(std::string_view key);
 
-  const Mark& mark() const { return waiting_.empty() ? last_ : waiting_.begin()->second.before; }
+  // A sequence of the stream.
+  std::uint64_t mark() const { return waiting_.empty() ? last_ : waiting_.begin()->second.before; }
 
  private:
   struct Waiting {
-    Mark before;  // the event of the run that comes before this one
+    std::uint64_t before;  // the event of the run that comes before this one
     std::string key;
     bool given_up = false;
     bool recorded = false;
   };
   void begin();
 
-  Mark start_;
+  std::uint64_t start_ = 0;
   std::optional<std::uint64_t> first_;
   std::uint64_t next_delivery_ = 0;  // 0: the run has not begun
   bool has_gap_ = false;
-  Mark last_;                                 // of the run
+  std::uint64_t last_ = 0;                    // of the run
   std::map<std::uint64_t, Waiting> waiting_;  // bounded by the consumer's max_ack_pending, and the
                                               // dead letters that are not yet recorded
 };

@@ -15,7 +15,7 @@ namespace {
 
 constexpr char kFormatKey[] = "f";
 constexpr char kMarkKey[] = "m";
-constexpr char kHashKey[] = "h";  // of the mark
+constexpr char kSeenKey[] = "s";
 constexpr char kFormat[] = "\x02";
 constexpr char kFormatOfHighestSeen[] = "\x01";
 // What a start has to replay, too: with one column family, RocksDB bounds its write-ahead log by
@@ -168,15 +168,17 @@ class Store final : public RocksDbCountryStore {
     if (!*value || (*value)->size() < sizeof(std::uint64_t)) return {};
     mark_.processed = read_big_endian<std::uint64_t>(**value);
     mark_.log_source = (*value)->substr(sizeof(std::uint64_t));
-    auto hash = get(kHashKey);
-    if (!hash) return failure(std::move(hash.error()));
-    mark_.hash = hash->value_or("");
+    auto seen = get(kSeenKey);
+    if (!seen) return failure(std::move(seen.error()));
+    if (!*seen || (*seen)->size() < sizeof(std::uint64_t)) return {};
+    mark_.seen = read_big_endian<std::uint64_t>(**seen);
+    mark_.hash = (*seen)->substr(sizeof(std::uint64_t));
     return {};
   }
 
   static void put_mark(rocksdb::WriteBatch& batch, const CountryMark& mark) {
     batch.Put(kMarkKey, big_endian(mark.processed) + mark.log_source);
-    batch.Put(kHashKey, mark.hash);
+    batch.Put(kSeenKey, big_endian(mark.seen) + mark.hash);
   }
 
   Result<std::optional<std::string>> get(const std::string& key) const {

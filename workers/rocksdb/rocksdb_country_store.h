@@ -3,7 +3,7 @@
 //   key                          value
 //   'f'                          format version, one byte: 2
 //   'm'                          processed, 8 bytes big-endian ‖ log source
-//   'h'                          hash at the mark
+//   's'                          seen, 8 bytes big-endian ‖ the hash there
 //   'a' ‖ appointment id (16)    the entry, as JSON (country_store.h)
 //   't' ‖ event id               tries, 4 bytes big-endian
 //

@@ -88,15 +88,15 @@ TEST_P(CountryStoreContract, TheMarkOnlyRises) {
   EXPECT_EQ(store().mark().processed, 5U);
 }
 
-TEST_P(CountryStoreContract, TheMarkHasTheHashOfItsMessage) {
-  ASSERT_TRUE(store().commit({.processed = 5, .hash = "five"}));
-  ASSERT_TRUE(store().commit({.processed = 3, .hash = "three"}));
+TEST_P(CountryStoreContract, TheMarkHasTheHashOfWhatWasSeenLast) {
+  ASSERT_TRUE(store().commit({.processed = 5, .seen = 7, .hash = "seven"}));
+  ASSERT_TRUE(store().commit({.processed = 6, .seen = 3, .hash = "three"}));
   ASSERT_TRUE(store().commit({}));
   home_->reopen();
-  EXPECT_EQ(store().mark(), (CountryMark{"", 5, "five"}));
-  ASSERT_TRUE(store().commit({.processed = 6, .hash = ""}));
+  EXPECT_EQ(store().mark(), (CountryMark{"", 6, 7, "seven"}));
+  ASSERT_TRUE(store().commit({.seen = 8, .hash = ""}));
   home_->reopen();
-  EXPECT_EQ(store().mark(), (CountryMark{"", 6, ""}));
+  EXPECT_EQ(store().mark(), (CountryMark{"", 6, 8, ""}));
 }
 
 TEST_P(CountryStoreContract, TriesAreNotedSettledAndKeptWhenFailed) {
@@ -115,16 +115,16 @@ TEST_P(CountryStoreContract, TriesAreNotedSettledAndKeptWhenFailed) {
 TEST_P(CountryStoreContract, AResetForgetsEverythingAndNamesTheLog) {
   const std::vector<Tries> noted{{"a", 1}};
   ASSERT_TRUE(store().note_tries(noted));
-  ASSERT_TRUE(
-      store().commit({.entries = {{kAppointment, kEntry}}, .processed = 5, .hash = "five"}));
+  ASSERT_TRUE(store().commit(
+      {.entries = {{kAppointment, kEntry}}, .processed = 5, .seen = 5, .hash = "five"}));
   ASSERT_TRUE(store().reset("citas/log/main"));
   EXPECT_EQ(store().find(kAppointment).value(), std::nullopt);
   EXPECT_EQ(store().tries("a").value(), std::nullopt);
   home_->reopen();
-  EXPECT_EQ(store().mark(), (CountryMark{"citas/log/main", 0, ""}));
+  EXPECT_EQ(store().mark(), (CountryMark{"citas/log/main", 0, 0, ""}));
   ASSERT_TRUE(store().commit({.processed = 2}));
   home_->reopen();
-  EXPECT_EQ(store().mark(), (CountryMark{"citas/log/main", 2, ""}));
+  EXPECT_EQ(store().mark(), (CountryMark{"citas/log/main", 2, 0, ""}));
 }
 
 INSTANTIATE_TEST_SUITE_P(Memory, CountryStoreContract, ::testing::Values(&make_home<MemoryHome>));

@@ -579,6 +579,29 @@ TEST_F(ProcessorTest, AStoreOfAnotherLogIsEmptied) {
   EXPECT_TRUE(all_acknowledged());
 }
 
+// Its mark is in what both futures share; what it has seen is not.
+TEST_F(ProcessorTest, AStoreThatWentAnotherWayAboveItsMarkIsFilledAgain) {
+  rules_.failing = {2};
+  const auto kept = world_.request(kPeru);
+  world_.request(kPeru);
+  const auto lost = world_.request(kPeru);
+  run(1);
+  ASSERT_EQ(store_.mark().processed, 1U);
+  ASSERT_EQ(state(lost), EntryState::kRegistered);
+
+  LogWorld other;
+  ASSERT_EQ(other.request(kPeru), kept) << "the same log up to there";
+  other.ids.next();
+  for (int i = 0; i < 3; ++i) other.request(kPeru);
+  relay_ = std::move(*Relay::open(other.log, bus_, world_.clock, {}));
+  rules_.failing.clear();
+  start();
+  run();
+  EXPECT_EQ(state(kept), EntryState::kRegistered);
+  EXPECT_EQ(store_.find(lost).value(), std::nullopt);
+  EXPECT_EQ(store_.mark().processed, 4U);
+}
+
 TEST_F(ProcessorTest, DyingRightAfterTheStoreWasEmptiedLeavesNothingOut) {
   world_.request(kPeru);
   world_.request(kPeru);
