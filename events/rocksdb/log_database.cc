@@ -35,10 +35,12 @@ constexpr std::size_t kBlockCacheBytes = std::size_t{128} << 20;
 constexpr std::size_t kRandomMemtableBytes = std::size_t{2} << 20;
 constexpr int kRandomMemtablesMerged = 6;
 constexpr int kRandomMemtables = 16;
+// The bound of the write-ahead log has small ones written out: more of them are merged at a time.
+constexpr int kRandomFilesBeforeCompaction = 8;
 // Bounds what a start has to replay, twice (a look before the recovery, and that), at some 12 ms a
 // MiB each, and the room that it takes to write it out. RocksDB also allocates that much for a new
 // write-ahead log, which must not be most of a small disk.
-constexpr std::uint64_t kMaxWalBytes = std::uint64_t{16} << 20;
+constexpr std::uint64_t kMaxWalBytes = std::uint64_t{8} << 20;
 constexpr std::uint64_t kWalsInSmallDisk = 16;
 
 std::uint64_t max_wal_bytes(const std::filesystem::path& folder) {
@@ -90,6 +92,7 @@ void keep_memtables_small(rocksdb::ColumnFamilyOptions& options) {
   options.write_buffer_size = std::min(options.write_buffer_size, kRandomMemtableBytes);
   options.min_write_buffer_number_to_merge = kRandomMemtablesMerged;
   options.max_write_buffer_number = kRandomMemtables;
+  options.level0_file_num_compaction_trigger = kRandomFilesBeforeCompaction;
 }
 
 // Keys are random: most look-ups are for keys that do not exist, and must not read a block.

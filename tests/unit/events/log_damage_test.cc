@@ -112,10 +112,10 @@ TEST_F(LogDamage, AStartNeverHasMuchToReplay) {
   }
   // Written out behind the writer's back.
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
-  while (wal_bytes() > 20U << 20 && std::chrono::steady_clock::now() < deadline) {
+  while (wal_bytes() > 12U << 20 && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::yield();
   }
-  EXPECT_LE(wal_bytes(), 20U << 20);
+  EXPECT_LE(wal_bytes(), 12U << 20);
 }
 
 TEST_F(LogDamage, AnIntactLogOpensAgain) {
