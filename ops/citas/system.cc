@@ -12,6 +12,7 @@ namespace citas::ops {
 namespace {
 
 constexpr std::chrono::seconds kDrainTime{10};
+constexpr std::chrono::seconds kReadsComeFirst{5};
 
 // A quarter of the disk for the bus, but never less than its streams set aside.
 std::uint64_t bus_store_bytes(std::uint64_t capacity_bytes) {
@@ -145,6 +146,12 @@ void System::see_bus_up(const std::stop_token& stop) {
   json_log_.error("the bus does not start", {{"reason", std::string_view(up.error().message)}});
 }
 
+// Clients wait for the read models to catch up, and the bus has time. Not for ever: one that is
+// built from nothing takes long, and one that is broken does not come.
+bool System::reads_come_first() const {
+  return !engine_->is_serving() && clock_.monotonic() - started_ < kReadsComeFirst;
+}
+
 WorkerHooks System::worker_hooks() {
   return {.on_fatal =
               [this](std::string_view piece, const Error& error) {
@@ -155,7 +162,7 @@ WorkerHooks System::worker_hooks() {
                 json_log_.error("processor stopped",
                                 {{"piece", piece}, {"reason", std::string_view(error.message)}});
               },
-          .may_step = [this] { return free_space_->has_room(); },
+          .may_step = [this] { return free_space_->has_room() && !reads_come_first(); },
           .on_streams_replaced =
               [this](const std::string& why) {
                 json_log_.warning("the bus is no copy of the log and is filled again from it",

@@ -74,6 +74,7 @@ class System final : public api::HealthPort {
   void scrape_clock(Metrics& metrics) const;
   void scrape_fanout(Metrics& metrics) const;
   void scrape_dead_letters(Metrics& metrics) const;
+  bool reads_come_first() const;
   WorkerHooks worker_hooks();
   api::PartHealth projections_health() const;
   api::PartHealth dead_letters_health() const;
@@ -84,6 +85,7 @@ class System final : public api::HealthPort {
   std::atomic<bool> write_side_failed_{false};
 
   SystemClock clock_;
+  const Clock::Monotonic started_ = clock_.monotonic();
   const FileSystemSpace disk_;
   std::unique_ptr<FreeSpaceWatch> free_space_;
   RandomIdSource ids_{clock_};
