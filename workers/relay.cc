@@ -18,8 +18,9 @@ std::optional<Position> position_of(const StoredMessage& message) {
   return header ? parse_position(*header) : std::nullopt;
 }
 
+// Nobody deletes single messages, and limits remove the oldest.
 bool is_gapless(const StreamInfo& info) {
-  return info.first_sequence == 1 && info.messages == info.last_sequence;
+  return info.last_sequence == 0 || info.messages + info.first_sequence == info.last_sequence + 1;
 }
 
 auto no_copy(const std::string& why) {
@@ -83,10 +84,25 @@ Result<bool> Relay::audit() {
 
 Result<Position> Relay::bring_in_line() {
   if (auto ensured = ensure_streams(bus_); !ensured) return failure(std::move(ensured.error()));
+  if (auto mended = mend_other_streams(); !mended) return failure(std::move(mended.error()));
   if (difference_) return make_again(*difference_);
   const auto end = verified_end();
   if (end || end.error().code != ErrorCode::kConflict) return end;
   return make_again(end.error().message);
+}
+
+Status Relay::mend_other_streams() {
+  for (const StreamSpec& spec : stream_specs()) {
+    if (spec.name == kEventsStream) continue;
+    const auto info = bus_.stream_info(spec.name);
+    if (!info) return failure(info.error());
+    if (is_gapless(*info)) continue;
+    options_.on_replaced("the stream " + spec.name + ": it lacks messages");
+    rebuilds_.add();
+    if (auto deleted = bus_.delete_stream(spec.name); !deleted) return deleted;
+    if (auto ensured = bus_.ensure_stream(spec); !ensured) return ensured;
+  }
+  return {};
 }
 
 Result<Position> Relay::make_again(const std::string& why) {
@@ -102,7 +118,7 @@ Result<Position> Relay::verified_end() {
   const auto info = bus_.stream_info(kEventsStream);
   if (!info) return failure(info.error());
   if (info->last_sequence == 0) return Position{0};
-  if (!is_gapless(*info)) return no_copy("it lacks messages");
+  if (info->first_sequence != 1 || !is_gapless(*info)) return no_copy("it lacks messages");
   const auto last = bus_.last_message(kEventsStream);
   if (!last && is_for_now(last.error())) return failure(last.error());
   if (!last) return no_copy("its last message cannot be read");

@@ -72,6 +72,10 @@ class Relay final : public Piece {
   // log.
   Result<Position> verified_end();
   Result<Position> make_again(const std::string& why);
+  // Those that hold nothing of their own. nats-server 2.9.10 loses its way in a block out of which
+  // damage was cut: what is stored behind it is never delivered. What such a stream held comes
+  // again when the reconciler asks for it.
+  Status mend_other_streams();
   // False when a difference was found, and the streams must be made again.
   Result<bool> audit();
   Result<bool> publish_more();

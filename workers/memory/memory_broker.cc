@@ -68,6 +68,11 @@ void MemoryBroker::restore(const Store& copy) {
   ++starts_;
 }
 
+void MemoryBroker::lose(std::string_view stream, std::uint64_t sequence) {
+  damage(stream, sequence);
+  if (Stream* found = find_stream(stream)) ++found->lost;
+}
+
 Status MemoryBroker::ensure_stream(const StreamSpec& spec) {
   streams_[spec.name].spec = spec;
   return {};
@@ -81,7 +86,7 @@ void MemoryBroker::delete_stream(std::string_view stream) {
 Result<StreamInfo> MemoryBroker::stream_info(std::string_view stream) const {
   const Stream* found = find_stream(stream);
   if (found == nullptr) return no_such_stream(stream);
-  StreamInfo info{.last_sequence = found->last(), .messages = found->messages.size()};
+  StreamInfo info{.last_sequence = found->last(), .messages = found->messages.size() - found->lost};
   info.first_sequence = info.last_sequence == 0 ? 0 : found->first;
   for (const StoredMessage& message : found->messages) info.bytes += message.payload.size();
   return info;

@@ -41,6 +41,8 @@ class MemoryBroker {
   void roll_back(std::string_view stream, std::uint64_t last);
   // The bytes of a message are damaged: it is counted still, but can be read by nobody.
   void damage(std::string_view stream, std::uint64_t sequence);
+  // A message is gone from the middle of a stream.
+  void lose(std::string_view stream, std::uint64_t sequence);
   // While true, consumers deliver nothing.
   void mute(bool mute) { mute_ = mute; }
   // An older copy of everything came back. Counts as a restart.
@@ -114,6 +116,7 @@ class MemoryBroker {
     std::unordered_map<std::string, Seen> seen;
     std::map<std::string, Consumer, std::less<>> consumers;
     std::set<std::uint64_t> damaged;
+    std::uint64_t lost = 0;  // of those, the ones not counted any more
 
     std::uint64_t last() const { return first + messages.size() - 1; }
   };

@@ -232,6 +232,20 @@ TEST_F(RelayTest, ADamagedMessageInTheMiddleIsFoundAndTheStreamReplaced) {
   EXPECT_FALSE(bus_.consumer_info(kEventsStream, audit_consumer().durable));
 }
 
+TEST_F(RelayTest, AStreamOfAnswersThatLacksSomeIsMadeAgainAlone) {
+  for (int i = 0; i < 9; ++i) world_.request(kPeru);
+  auto relay = relay_of(world_);
+  run(world_, *relay);
+  for (int i = 0; i < 3; ++i) publish_foreign("citas.confirmations.PE");
+  broker_.lose(kConfirmationsStream, 2);
+  broker_.set_up(false);
+  broker_.set_up(true);
+  run(world_, *relay);
+  EXPECT_EQ(bus_.stream_info(kConfirmationsStream)->last_sequence, 0U);
+  EXPECT_THAT(reasons_, ElementsAre(HasSubstr("CITAS_CONFIRMATIONS")));
+  expect_copy_of(world_);
+}
+
 TEST_F(RelayTest, AStreamThatIsNotSentAnyMoreIsReplaced) {
   for (int i = 0; i < 9; ++i) world_.request(kPeru);
   auto relay = relay_of(world_);
