@@ -19,6 +19,8 @@ STORE_READER = pathlib.Path(
     os.environ.get("CITAS_STORE_READER_BIN", CITAS.with_name("citas_country_store"))
 )
 TIMEOUT_S = 30
+# How much the bus sends ahead: it hangs up on readers who leave much more unread.
+WINDOW = 2000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +46,7 @@ class NatsWire:
     def __init__(self, bus):
         self._socket = socket.create_connection(("127.0.0.1", bus.port), TIMEOUT_S)
         self._file = self._socket.makefile("rb")
+        self.reply = ""  # where the last message with headers wants its acknowledgement
         self._file.readline()  # INFO
         hello = {"verbose": False, "headers": True}
         if bus.user:
@@ -74,6 +77,7 @@ class NatsWire:
             elif parts[0] == b"MSG":
                 return parts[1].decode(), {}, self._payload(int(parts[-1]))
             elif parts[0] == b"HMSG":
+                self.reply = parts[3].decode() if len(parts) == 6 else ""
                 head_size, size = int(parts[-2]), int(parts[-1])
                 data = self._payload(size)
                 return parts[1].decode(), parse_headers(data[:head_size]), data[head_size:]
@@ -111,13 +115,19 @@ def stream_messages(bus, stream="CITAS_EVENTS"):
                     "config": {
                         "deliver_subject": "torture.copy",
                         "deliver_policy": "all",
-                        "ack_policy": "none",
+                        "ack_policy": "all",
+                        "max_ack_pending": WINDOW,
                         "replay_policy": "instant",
                     },
                 }
             ).encode(),
         )
-        return [wire.receive() for _ in range(count)]
+        messages = []
+        for number in range(1, count + 1):
+            messages.append(wire.receive())
+            if number % (WINDOW // 2) == 0:
+                wire.publish(wire.reply, b"+ACK")
+        return messages
     finally:
         wire.close()
 

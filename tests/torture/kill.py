@@ -68,9 +68,9 @@ def kill_and_compare(run):
     load = Load(system.server, known, run.random.random())
     waits = kill_repeatedly(run, system, known, load)
     load.stop()
-    checks.compare_everything(run, system, known)
     run.figures["recovery p50, s"] = round(percentile(waits, 0.5) or 0, 3)
     run.figures["recovery p99, s"] = round(percentile(waits, 0.99) or 0, 3)
+    checks.compare_everything(run, system, known)
     # A short form has too few for a percentile, on a machine that does other things besides.
     promise(
         run.short or percentile(waits, 0.99) < RECOVERY_P99_S,
