@@ -3,6 +3,7 @@
 import backup
 import bus
 import bus_rot
+import canaries
 import clock
 import disk
 import full
@@ -27,5 +28,6 @@ SUITES = {
     **backup.SUITES,
     **poison.SUITES,
     **simulation.SUITES,
+    **canaries.SUITES,
     **soak.SUITES,
 }

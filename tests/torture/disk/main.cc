@@ -1,6 +1,6 @@
-// The suites of ops/torture that run in one process, on simulated disks.
+// The suites of ops/torture that need no server: on simulated disks, or on damaged files.
 //
-//   citas_torture power|io|rot --cycles N --seed S [--canary NAME]
+//   citas_torture SUITE --cycles N --seed S [--canary NAME]
 //
 // Prints what was done as JSON. Exit code 0: every promise was kept; 1: one was not, and `failure`
 // says which.
@@ -17,9 +17,15 @@ const std::map<std::string, Canary> kCanaries{{"none", Canary::kNone},
                                               {"no-sync", Canary::kNoSync},
                                               {"early-acknowledge", Canary::kEarlyAcknowledge},
                                               {"no-deduplication", Canary::kNoDeduplication},
-                                              {"no-marker-check", Canary::kNoMarkerCheck}};
+                                              {"no-marker-check", Canary::kNoMarkerCheck},
+                                              {"no-mark", Canary::kNoMark},
+                                              {"no-checksums", Canary::kNoChecksums}};
 using Suite = void (*)(const Plan&, Report&);
-const std::map<std::string, Suite> kSuites{{"power", run_power}, {"io", run_io}, {"rot", run_rot}};
+const std::map<std::string, Suite> kSuites{{"power", run_power},
+                                           {"io", run_io},
+                                           {"rot", run_rot},
+                                           {"rot-projections", run_rot_projections},
+                                           {"rot-countries", run_rot_countries}};
 
 int run(const std::string& suite, const Plan& plan) {
   Report report;

@@ -26,6 +26,8 @@ enum class Canary {
   kEarlyAcknowledge,  // callers are answered before their events are stored
   kNoDeduplication,   // stored outcomes of idempotency keys are not found
   kNoMarkerCheck,     // the head marker is made to fit whatever the log has become
+  kNoMark,            // a country's store claims to be as far as it ever was
+  kNoChecksums,       // a read model's entry changes in a way that no checksum sees
 };
 
 struct Plan {
@@ -38,5 +40,7 @@ struct Plan {
 void run_power(const Plan& plan, Report& report);
 void run_io(const Plan& plan, Report& report);
 void run_rot(const Plan& plan, Report& report);
+void run_rot_projections(const Plan& plan, Report& report);
+void run_rot_countries(const Plan& plan, Report& report);
 
 }  // namespace citas::torture

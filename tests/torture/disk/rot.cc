@@ -1,12 +1,10 @@
-// A stopped log's files are damaged: one bit of one byte, a file cut short, two sectors or two
-// files exchanged, a file gone. Whoever opens and reads it gets an error or the truth: never a
+// A stopped log's files are damaged. Whoever opens and reads it gets an error or the truth: never a
 // wrong answer, and never a log that has silently become shorter.
-#include <algorithm>
-#include <functional>
 #include <map>
 #include <set>
 
 #include "tests/torture/disk/session.h"
+#include "tests/torture/disk/trials.h"
 
 namespace citas::torture {
 namespace {
@@ -24,48 +22,46 @@ struct Answers {
   friend bool operator==(const Answers&, const Answers&) = default;
 };
 
-struct Damage {
-  std::string kind;
-  std::string what;  // the file, and where
-  std::function<void(SimulatedDisk&)> inflict;
-};
+Files files_of(const SimulatedDisk& disk) {
+  Files files;
+  for (const std::string& file : disk.files()) files[file] = disk.contents(file);
+  return files;
+}
 
-std::string extension(const std::string& file) {
-  const std::string name = file.substr(file.rfind('/') + 1);
-  for (const char* known : {".log", ".sst"}) {
-    if (name.ends_with(known)) return known + 1;
+// Makes `disk`, which holds `before`, hold `after`.
+void change(SimulatedDisk& disk, const Files& before, const Files& after) {
+  for (const auto& [file, bytes] : before) {
+    const auto left = after.find(file);
+    if (left == after.end()) {
+      disk.DeleteFile(file, {}, nullptr).PermitUncheckedError();
+    } else if (left->second != bytes) {
+      disk.set_contents(file, left->second);
+    }
   }
-  return name.substr(0, name.find('-'));
 }
 
-std::string with_bit_flipped(std::string bytes, std::size_t offset, unsigned bit) {
-  bytes[offset] = static_cast<char>(static_cast<unsigned char>(bytes[offset]) ^ (1U << bit));
-  return bytes;
-}
-
-std::string with_sectors_swapped(std::string bytes, std::size_t first) {
-  const std::size_t size = std::min(SimulatedDisk::kSector, bytes.size() - first);
-  std::rotate(bytes.begin() + static_cast<std::ptrdiff_t>(first - SimulatedDisk::kSector),
-              bytes.begin() + static_cast<std::ptrdiff_t>(first),
-              bytes.begin() + static_cast<std::ptrdiff_t>(first + size));
-  return bytes;
-}
-
-class RotSuite {
+class LogTrials final : public Trials {
  public:
-  RotSuite(const Plan& plan, Report& report)
-      : plan_(plan), world_(plan.seed), random_(plan.seed), report_(report) {}
-
-  void run() {
+  explicit LogTrials(const Plan& plan) : plan_(plan), world_(plan.seed), random_(plan.seed) {
     write_store();
     truth_ = ask(*open(disk_->after_crash()).value()).value();  // recovery empties the WAL
-    const std::vector<Damage> damages = all_damages();
-    const std::size_t count =
-        plan_.cycles == 0 ? damages.size() : std::min<std::size_t>(plan_.cycles, damages.size());
-    for (std::size_t i = 0; i < count; ++i) {
-      try_damage(damages[(plan_.seed + i * damages.size() / count) % damages.size()]);
-    }
-    report_.figures["ways to damage this store"] = damages.size();
+    files_ = files_of(*disk_);
+    damages_ = all_damages(files_, plan.seed);
+  }
+
+  const std::vector<Damage>& damages() const override { return damages_; }
+
+  std::string attempt(const Damage& damage) override {
+    Files damaged = files_;
+    damage.inflict(damaged);
+    const auto disk = disk_->after_crash();
+    change(*disk, files_, damaged);
+    const auto opened = open(disk);
+    if (!opened) return "refused to open";
+    const auto answers = ask(**opened);
+    if (!answers) return "opened, and refused to answer";
+    if (*answers == truth_) return "harmless: every answer is right";
+    throw Defect(difference(*answers));
   }
 
  private:
@@ -117,69 +113,6 @@ class RotSuite {
     return answers;
   }
 
-  std::vector<Damage> all_damages() const {
-    std::vector<Damage> damages;
-    const std::vector<std::string> files = disk_->files();
-    for (const std::string& file : files) add_damages_of(file, damages);
-    for (const std::string& one : files) {
-      for (const std::string& other : files) {
-        if (one < other && extension(one) == extension(other)) {
-          damages.push_back({"files exchanged", one + " and " + other, [=](SimulatedDisk& disk) {
-                               const std::string bytes = disk.contents(one);
-                               disk.set_contents(one, disk.contents(other));
-                               disk.set_contents(other, bytes);
-                             }});
-        }
-      }
-    }
-    return damages;
-  }
-
-  void add_damages_of(const std::string& file, std::vector<Damage>& damages) const {
-    const std::string kind = extension(file);
-    const std::size_t size = disk_->contents(file).size();
-    const auto add = [&](const std::string& how, std::size_t at,
-                         const std::function<std::string(std::string)>& change) {
-      damages.push_back(
-          {kind + ": " + how, file + " at " + std::to_string(at),
-           [=](SimulatedDisk& disk) { disk.set_contents(file, change(disk.contents(file))); }});
-    };
-    // Nobody reads these: a sample shows it.
-    const std::size_t stride = kind == "OPTIONS" || kind == "IDENTITY" ? 101 : 1;
-    for (std::size_t at = 0; at < size; at += stride) {
-      const auto bit = static_cast<unsigned>((plan_.seed + at) % 8);
-      add("bit flipped", at,
-          [=](const std::string& bytes) { return with_bit_flipped(bytes, at, bit); });
-      add("cut short", at, [=](const std::string& bytes) { return bytes.substr(0, at); });
-    }
-    for (std::size_t at = SimulatedDisk::kSector; at < size; at += SimulatedDisk::kSector) {
-      add("sectors exchanged", at,
-          [=](const std::string& bytes) { return with_sectors_swapped(bytes, at); });
-    }
-    damages.push_back({kind + ": deleted", file, [file](SimulatedDisk& disk) {
-                         disk.DeleteFile(file, {}, nullptr).PermitUncheckedError();
-                       }});
-  }
-
-  void try_damage(const Damage& damage) {
-    ++report_.injected[damage.kind];
-    const auto disk = disk_->after_crash();
-    damage.inflict(*disk);
-    const auto opened = open(disk);
-    if (!opened) {
-      ++report_.checked["refused to open"];
-      return;
-    }
-    const auto answers = ask(**opened);
-    if (!answers) {
-      ++report_.checked["opened, and refused to answer"];
-    } else if (*answers == truth_) {
-      ++report_.checked["harmless: every answer is right"];
-    } else {
-      throw Defect(damage.kind + ", " + damage.what + ": " + difference(*answers));
-    }
-  }
-
   std::string difference(const Answers& answers) const {
     if (answers.head != truth_.head) {
       return "the log silently ends at " + std::to_string(answers.head.position.value()) + " of " +
@@ -193,14 +126,17 @@ class RotSuite {
   const Plan& plan_;
   World world_;
   std::mt19937_64 random_;
-  Report& report_;
   Ledger ledger_;
   std::shared_ptr<SimulatedDisk> disk_;
+  Files files_;
+  std::vector<Damage> damages_;
   Answers truth_;
 };
 
 }  // namespace
 
-void run_rot(const Plan& plan, Report& report) { RotSuite(plan, report).run(); }
+void run_rot(const Plan& plan, Report& report) {
+  run_trials(plan, report, [&] { return std::make_unique<LogTrials>(plan); });
+}
 
 }  // namespace citas::torture

@@ -1,0 +1,191 @@
+#include "tests/torture/disk/trials.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+#include "events/base/check.h"
+#include "tests/support/temp_folder.h"
+
+namespace citas::torture {
+namespace {
+
+constexpr unsigned kPatienceS = 120;  // for one attempt
+constexpr char kWords[] = "stderr";   // the file that gets a child's
+constexpr char kAssertion[] = "stopped by an assertion of RocksDB";
+
+// Which of all trials are made.
+class Selection {
+ public:
+  Selection(const Plan& plan, std::size_t all)
+      : seed_(plan.seed),
+        all_(all),
+        count_(plan.cycles == 0 ? all : std::min<std::size_t>(plan.cycles, all)) {}
+
+  std::size_t count() const { return count_; }
+  std::size_t number(std::size_t turn) const { return (seed_ + turn * all_ / count_) % all_; }
+
+ private:
+  const std::uint64_t seed_;
+  const std::size_t all_;
+  const std::size_t count_;
+};
+
+// What a child says, line by line: a word, a space, and text that holds no line break.
+void say(std::FILE* to, const char* word, std::string text) {
+  std::ranges::replace(text, '\n', ' ');
+  std::fprintf(to, "%s %s\n", word, text.c_str());
+  std::fflush(to);
+}
+
+// In the child: attempts from `turn` on.
+void attempt_all(const Plan& plan, Trials& trials, std::size_t turn, std::FILE* to) {
+  const std::vector<Damage>& damages = trials.damages();
+  const Selection selection(plan, damages.size());
+  say(to, "all", std::to_string(damages.size()));
+  for (; turn < selection.count(); ++turn) {
+    const Damage& damage = damages[selection.number(turn)];
+    say(to, "kind", damage.kind);
+    say(to, "what", damage.what);
+    ::alarm(kPatienceS);
+    try {
+      say(to, "verdict", trials.attempt(damage));
+    } catch (const Defect& defect) {
+      say(to, "defect", defect.what());
+      return;
+    }
+  }
+  ::alarm(0);
+  say(to, "end", "");
+}
+
+// What the parent has heard so far.
+class Account {
+ public:
+  explicit Account(Report& report) : report_(report) {}
+
+  void hear(const std::string& line) {
+    const std::string word = line.substr(0, line.find(' '));
+    const std::string text = line.substr(word.size() + 1);
+    if (word == "kind") {
+      kind_ = text;
+    } else if (word == "what") {
+      what_ = text;
+      under_way_ = true;
+      ++report_.injected[kind_];
+    } else if (word == "verdict") {
+      note(text);
+    } else if (word == "defect") {
+      throw Defect(kind_ + ", " + what_ + ": " + text);
+    } else if (word == "all") {
+      hear_size(std::stoull(text));
+    } else if (word == "end") {
+      ended_ = true;
+    }
+  }
+
+  // The child is gone before its end. `words`: what it wrote to stderr.
+  void died(int status, const std::string& words) {
+    const bool by_assertion = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT &&
+                              words.find("Assertion `") != std::string::npos;
+    if (by_assertion && under_way_) return note(kAssertion);
+    throw Defect((under_way_ ? kind_ + ", " + what_ : std::string("before any damage")) +
+                 ": the process ended with status " + std::to_string(status) + ": " +
+                 words.substr(words.size() - std::min<std::size_t>(words.size(), 1000)));
+  }
+
+  bool ended() const { return ended_; }
+  std::size_t done() const { return done_; }
+
+ private:
+  void note(const std::string& verdict) {
+    ++report_.checked[verdict];
+    ++done_;
+    under_way_ = false;
+  }
+
+  void hear_size(std::uint64_t all) {
+    std::uint64_t& known = report_.figures["ways to damage this store"];
+    if (known != 0 && known != all) throw Defect("the store is not made the same way each time");
+    known = all;
+  }
+
+  Report& report_;
+  std::string kind_;
+  std::string what_;
+  bool under_way_ = false;
+  bool ended_ = false;
+  std::size_t done_ = 0;
+};
+
+// Never returns. What the child leaves behind is below `folder`.
+[[noreturn]] void be_child(const Plan& plan, std::size_t turn, int pipe,
+                           const std::filesystem::path& folder,
+                           const std::function<std::unique_ptr<Trials>()>& prepare) {
+  ::setenv("TMPDIR", folder.c_str(), 1);
+  const int words =
+      ::open((folder / kWords).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  CHECK(words >= 0 && ::dup2(words, STDERR_FILENO) >= 0);
+  std::FILE* to = ::fdopen(pipe, "w");
+  CHECK(to != nullptr);
+  {
+    const std::unique_ptr<Trials> trials = prepare();
+    attempt_all(plan, *trials, turn, to);
+  }
+  // RocksDB's statics are not worth waiting for.
+  std::_Exit(0);
+}
+
+std::string text_of(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void listen_to_child(int pipe, Account& account) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> from(::fdopen(pipe, "r"), &std::fclose);
+  CHECK(from != nullptr);
+  std::string line;
+  for (int c = std::fgetc(from.get()); c != EOF; c = std::fgetc(from.get())) {
+    if (c != '\n') {
+      line += static_cast<char>(c);
+      continue;
+    }
+    account.hear(line);
+    line.clear();
+  }
+}
+
+}  // namespace
+
+void run_trials(const Plan& plan, Report& report,
+                const std::function<std::unique_ptr<Trials>()>& prepare) {
+  const testing::TempFolder folder;
+  Account account(report);
+  while (!account.ended()) {
+    int ends[2];
+    CHECK(::pipe2(ends, O_CLOEXEC) == 0);
+    const pid_t child = ::fork();
+    CHECK(child >= 0);
+    if (child == 0) be_child(plan, account.done(), ends[1], folder.path(), prepare);
+    ::close(ends[1]);
+    try {
+      listen_to_child(ends[0], account);
+    } catch (const Defect&) {
+      ::waitpid(child, nullptr, 0);
+      throw;
+    }
+    int status = 0;
+    CHECK(::waitpid(child, &status, 0) == child);
+    if (!account.ended()) account.died(status, text_of(folder.path() / kWords));
+  }
+}
+
+}  // namespace citas::torture
