@@ -187,8 +187,9 @@ def test_lists_are_filtered_and_paged(server, worker, dead):
 def test_a_rebuild_and_a_restart_change_nothing(server, worker, dead):
     dead(1, 2, 3)
     first = letters(server)[0]["deadLetterId"]
-    server.client.post(f"/dead-letters/{first}/discard", {"reason": "obsolete"})
-    before = letters(server)
+    discarded = server.client.post(f"/dead-letters/{first}/discard", {"reason": "obsolete"})
+    before = letters(server, f"?minPosition={discarded.position}")
+    assert before[0]["state"] == "discarded"
     assert server.client.post("/projections/dead_letters/rebuild").status == 202
 
     def rebuilt():
