@@ -18,7 +18,7 @@ from system import System
 
 # How long the bus is away: minutes in the long form, scaled down in the short one.
 LONG_S = {"stopped": 600, "frozen": 60, "wiped": 20, "older": 20, "damaged": 20}
-SHORT_S = {"stopped": 6, "frozen": 5, "wiped": 3, "older": 3, "damaged": 3}
+SHORT_S = {"stopped": 6, "frozen": 5, "wiped": 3, "older": 3}
 # What draining takes at least: clients of the bus try to connect every few seconds, and the
 # reconciler looks for what is pending for longer than this.
 PATIENCE_S = 30
