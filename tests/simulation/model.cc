@@ -67,6 +67,10 @@ class Reader {
     (requests_.contains(id) ? story.gave_up : story.gave_up_end) = true;
   }
 
+  // No operator decides in these worlds.
+  void note(const Event& event, const DeadLetterRetried&) { fail("a retry by nobody", event); }
+  void note(const Event& event, const DeadLetterDiscarded&) { fail("a discard by nobody", event); }
+
   std::set<std::pair<CountryCode, std::int64_t>> live_;
   std::set<std::string> requests_, letters_;
   std::map<std::string, std::optional<AppointmentId>> ids_;

@@ -13,7 +13,7 @@ T opened(Result<T> result) {
 }
 
 // Small, so that a run of a few dozen commands reaches every limit.
-constexpr workers::RelayOptions kRelay{.window = 8, .max_batch = 4};
+const workers::RelayOptions kRelay{.window = 8, .max_batch = 4};
 constexpr workers::ProcessorOptions kProcessor{.max_batch = 4, .max_tries = kMaxTries};
 
 commands::SequencerOptions sequencer_options(const std::set<CountryCode>& countries) {
