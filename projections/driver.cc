@@ -1,9 +1,12 @@
 #include "projections/driver.h"
 
 #include <sys/resource.h>
-#include "events/base/thread_name.h"
 
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
+
+#include "events/base/thread_name.h"
 
 namespace citas::projections {
 namespace {
@@ -15,11 +18,17 @@ void yield_to_writers() {
   ::setpriority(PRIO_PROCESS, 0, kNiceness);
 }
 
-}  // namespace
-namespace {
-
 constexpr std::chrono::milliseconds kIdleWait{1'000};
 constexpr std::chrono::milliseconds kRetryWait{1'000};
+// A step of so many events means that many come in.
+constexpr std::size_t kMany = 8;
+
+void sleep_for(std::chrono::milliseconds time, const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  never.wait_for(lock, stop, time, [] { return false; });
+}
 
 }  // namespace
 
@@ -32,14 +41,10 @@ ProjectionDriver::ProjectionDriver(ProjectionEngine& engine, CommitSignal& commi
   }
 }
 
-void ProjectionDriver::wait_a_while(const std::stop_token& stop) {
-  // Beyond every position: wakes up for the time or the stop only.
-  committed_.wait_beyond(Position{UINT64_MAX}, kRetryWait, stop);
-}
-
 void ProjectionDriver::run(const std::string& name, std::stop_token stop) {
   name_this_thread(name);
   const LiveProjection& live = engine_.live(name);
+  const auto patience = engine_.patience(name);
   bool yields = false;
   while (!stop.stop_requested()) {
     // Until then, nobody is served while this thread waits for its turn.
@@ -48,15 +53,17 @@ void ProjectionDriver::run(const std::string& name, std::stop_token stop) {
       yields = true;
     }
     if (paused_) {
-      wait_a_while(stop);
+      sleep_for(kRetryWait, stop);
       continue;
     }
     const auto applied = engine_.step(name);
     if (!applied) {
       on_error_(name, applied.error());
-      wait_a_while(stop);
+      sleep_for(kRetryWait, stop);
     } else if (*applied == 0) {
       committed_.wait_beyond(live.position(), kIdleWait, stop);
+    } else if (*applied >= kMany && live.is_serving()) {
+      sleep_for(patience, stop);
     }
   }
 }

@@ -1,5 +1,6 @@
 // ProjectionDriver: steps the projections of an engine on threads of their own, one each, and
-// sleeps while there is nothing to do.
+// sleeps while there is nothing to do, or, of one that may lag (Projection::patience()), not yet
+// enough.
 #pragma once
 
 #include <atomic>
@@ -29,7 +30,6 @@ class ProjectionDriver {
 
  private:
   void run(const std::string& name, std::stop_token stop);
-  void wait_a_while(const std::stop_token& stop);
 
   ProjectionEngine& engine_;
   CommitSignal& committed_;

@@ -42,6 +42,12 @@ LiveProjection& ProjectionEngine::live(std::string_view name) const {
   return slot->live();
 }
 
+std::chrono::milliseconds ProjectionEngine::patience(std::string_view name) const {
+  ProjectionSlot* slot = find(name);
+  CHECK(slot != nullptr);
+  return slot->patience();
+}
+
 Result<std::size_t> ProjectionEngine::step(std::string_view name) {
   ProjectionSlot* slot = find(name);
   CHECK(slot != nullptr);

@@ -89,6 +89,9 @@ class ProjectionEngine {
   // CHECKs that there is one of that name. Lives as long as the engine.
   LiveProjection& live(std::string_view name) const;
 
+  // Projection::patience() of that name, which there must be.
+  std::chrono::milliseconds patience(std::string_view name) const;
+
   // Applies at most one batch of events; returns how many, 0 when it is up to date. For each
   // projection by one thread at a time. Errors as ProjectionRunner::step().
   Result<std::size_t> step(std::string_view name);

@@ -1,6 +1,7 @@
 // Projection: a read model as a pure function of events.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -36,6 +37,9 @@ class Projection {
   // Raise it with every change of apply(), or of what keys and values look like: read models built
   // by another version are rebuilt when they are opened.
   virtual std::uint32_t version() const = 0;
+  // How far behind the log it may be while many events come in. To apply them together costs less,
+  // so one that nobody waits for should take its time.
+  virtual std::chrono::milliseconds patience() const { return std::chrono::milliseconds{0}; }
   // Depends on nothing but its arguments. Corruption: this event is impossible after those before.
   // Other errors are the batch's.
   virtual Status apply(const Event& event, ReadModelBatch& batch) const = 0;

@@ -37,6 +37,7 @@ class ProjectionSlot {
   Result<RebuildReport> rebuild(std::stop_token stop, const ProgressCallback& on_progress);
   ProjectionStatus status() const;
   LiveProjection& live() { return live_; }
+  std::chrono::milliseconds patience() const { return projection_->patience(); }
 
  private:
   // A generation, and who brings it forward.

@@ -3,8 +3,7 @@
 // Keys (integers are big-endian):
 //
 //   'd' tenant 0 id(16)               a letter: state(1) ‖ first(8) ‖ changed(8) ‖ JSON, as GET
-//   shows
-//                                     it; `first` and `changed` are positions of its events
+//                                     shows it; `first` and `changed` are positions of its events
 //   'i' tenant 0 list(1) first(8)     an entry of a list: id(16). A letter is in the list of its
 //                                     state, and in that of all
 //   'a' tenant 0 appointment(16)      the ids(16) of its letters, while it is pending
@@ -38,6 +37,8 @@ class DeadLetters final : public Projection {
 
   std::string_view name() const override { return kName; }
   std::uint32_t version() const override { return 1; }
+  // Few events concern it, and those who ask for a position may wait this long.
+  std::chrono::milliseconds patience() const override { return std::chrono::milliseconds{20}; }
   Status apply(const Event& event, ReadModelBatch& batch) const override;
 };
 

@@ -31,6 +31,8 @@ class PendingAppointments final : public Projection {
 
   std::string_view name() const override { return kName; }
   std::uint32_t version() const override { return 2; }
+  // The reconciler asks for what has waited for seconds.
+  std::chrono::milliseconds patience() const override { return std::chrono::milliseconds{100}; }
   Status apply(const Event& event, ReadModelBatch& batch) const override;
 };
 

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <vector>
 
 #include "tests/unit/projections/read_model.h"
 
@@ -56,6 +58,32 @@ TEST(DriverTest, FollowsTheLog) {
     ASSERT_TRUE(appointments.wait_for(Position{position}));
     ASSERT_TRUE(pending.wait_for(Position{position}));
   }
+}
+
+// While many events come in; a single one is not kept waiting, as FollowsTheLog shows.
+TEST(DriverTest, LetsEventsGatherWhereNobodyWaits) {
+  ReadModel model;
+  CommitSignal committed;
+  model.log.add_commit_listener([&](Position position) { committed.advance(position); });
+  const auto patience = model.engine->patience(PendingAppointments::kName);
+  ASSERT_GT(patience, 0ms);
+  constexpr std::uint64_t kEvents = 100;
+  for (std::uint64_t i = 0; i < kEvents; ++i) model.history.random_step();
+  std::vector<std::chrono::steady_clock::time_point> steps;  // of one thread, read after its end
+  Waiter pending;
+  model.engine->live(PendingAppointments::kName).add_listener([&](Position position) {
+    steps.push_back(std::chrono::steady_clock::now());
+    pending.set(position);
+  });
+  {
+    const ProjectionDriver driver(*model.engine, committed,
+                                  [](auto, const Error& error) { ADD_FAILURE() << error.message; });
+    ASSERT_TRUE(pending.wait_for(Position{kEvents}));
+    model.history.random_step();
+    ASSERT_TRUE(pending.wait_for(Position{kEvents + 1}));
+  }
+  ASSERT_EQ(steps.size(), 2);
+  EXPECT_GE(steps[1] - steps[0], patience);
 }
 
 TEST(DriverTest, AppliesNothingWhilePaused) {
