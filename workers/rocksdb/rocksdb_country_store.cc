@@ -1,14 +1,17 @@
 #include "workers/rocksdb/rocksdb_country_store.h"
 
+#include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/merge_operator.h>
 #include <rocksdb/table.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "events/base/big_endian.h"
+#include "events/base/check.h"
 
 namespace citas::workers {
 namespace {
@@ -16,6 +19,10 @@ namespace {
 constexpr char kFormatKey[] = "f";
 constexpr char kMarkKey[] = "m";
 constexpr char kSeenKey[] = "s";
+// A manifest that was cut short is to RocksDB a valid, older one: a table may be missing from the
+// middle of the store's history. So each batch says which one it is, and is counted by merging.
+constexpr char kBatchKey[] = "n";    // number of the last batch, from 1
+constexpr char kCountedKey[] = "c";  // how many batches are in the store
 constexpr char kFormat[] = "\x02";
 constexpr char kFormatOfHighestSeen[] = "\x01";
 // What a start has to replay, too: with one column family, RocksDB bounds its write-ahead log by
@@ -30,6 +37,17 @@ std::string big_endian(Unsigned value) {
   std::string out;
   append_big_endian(out, value);
   return out;
+}
+
+std::string little_endian(std::uint64_t value) {
+  std::string out = big_endian(value);
+  std::ranges::reverse(out);
+  return out;
+}
+
+std::uint64_t from_little_endian(std::string bytes) {
+  std::ranges::reverse(bytes);
+  return read_big_endian<std::uint64_t>(bytes);
 }
 
 std::string entry_key(AppointmentId appointment) {
@@ -52,6 +70,14 @@ class SilentLogger final : public rocksdb::Logger {
   void Logv(const char*, va_list) override {}
 };
 
+// RocksDB's own addition of little-endian numbers.
+std::shared_ptr<rocksdb::MergeOperator> adder() {
+  std::shared_ptr<rocksdb::MergeOperator> adder;
+  const auto made = rocksdb::MergeOperator::CreateFromString({}, "uint64add", &adder);
+  CHECK(made.ok() && adder);
+  return adder;
+}
+
 rocksdb::Options db_options() {
   rocksdb::Options options;
   options.create_if_missing = true;
@@ -61,6 +87,7 @@ rocksdb::Options db_options() {
   // Allocated ahead, so that a disk that fills up between two looks at it stops no processor.
   options.max_total_wal_size = kWalBytes;
   options.manifest_preallocation_size = kManifestBytes;
+  options.merge_operator = adder();
   rocksdb::BlockBasedTableOptions table;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
@@ -81,6 +108,7 @@ class Store final : public RocksDbCountryStore {
     rocksdb::DB* db = nullptr;
     const auto opened = rocksdb::DB::Open(db_options(), folder_.string(), &db);
     db_.reset(db);
+    batches_ = 0;
     if (opened.IsIOError() && opened.ToString().find("lock") != std::string::npos) {
       return failure(ErrorCode::kFailedPrecondition,
                      "country store " + folder_.string() + " is held by another process");
@@ -149,6 +177,9 @@ class Store final : public RocksDbCountryStore {
     auto format = get(kFormatKey);
     if (!format) return failure(std::move(format.error()));
     if (!*format) {
+      const auto earlier = get(kBatchKey);
+      if (!earlier) return failure(earlier.error());
+      if (*earlier) return empty();
       rocksdb::WriteBatch batch;
       batch.Put(kFormatKey, kFormat);
       return write(batch, /*sync=*/true);
@@ -159,7 +190,20 @@ class Store final : public RocksDbCountryStore {
                      "country store " + folder_.string() +
                          " is of another format: delete the folder, it is filled again");
     }
-    return read_mark();
+    const auto whole = is_whole();
+    if (!whole) return failure(whole.error());
+    return *whole ? read_mark() : empty();
+  }
+
+  // Whether every batch is there that was written up to the last one that is.
+  Result<bool> is_whole() {
+    const auto last = get(kBatchKey);
+    if (!last) return failure(last.error());
+    const auto counted = get(kCountedKey);
+    if (!counted) return failure(counted.error());
+    if (*last != *counted || !*last || (*last)->size() != sizeof batches_) return false;
+    batches_ = from_little_endian(**last);
+    return true;
   }
 
   Status read_mark() {
@@ -190,9 +234,12 @@ class Store final : public RocksDbCountryStore {
   }
 
   Status write(rocksdb::WriteBatch& batch, bool sync) {
+    batch.Put(kBatchKey, little_endian(batches_ + 1));
+    batch.Merge(kCountedKey, little_endian(1));
     rocksdb::WriteOptions options;
     options.sync = sync;
     const auto status = db_->Write(options, &batch);
+    if (status.ok()) ++batches_;
     write_failed_ |= !status.ok();
     if (!status.ok()) return failure(store_error(folder_, status));
     return {};
@@ -201,6 +248,7 @@ class Store final : public RocksDbCountryStore {
   const std::filesystem::path folder_;
   std::unique_ptr<rocksdb::DB> db_;
   CountryMark mark_;
+  std::uint64_t batches_ = 0;  // ever written
   bool write_failed_ = false;
 };
 
