@@ -143,13 +143,22 @@ def projections(client):
     return {each["name"]: each for each in client.get("/projections").json["projections"]}
 
 
+def caught_up(client):
+    """All read models, once none of them lags."""
+    def without_lag():
+        found = projections(client)
+        return found if all(each["lagEvents"] == 0 for each in found.values()) else None
+
+    return wait_until(without_lag, "all read models have caught up")
+
+
 def test_a_rebuild_while_serving_gives_the_same(new_server):
     server = new_server().start()
     insureds = [f"{number:05}" for number in range(1, 11)]
     for schedule in range(1, 301):
         server.client.book(insureds[schedule % 10], schedule)
     server.all_settled(insureds)
-    before = projections(server.client)
+    before = caught_up(server.client)
     assert len(before) >= 2
     for name in before:
         started = server.client.post(f"/projections/{name}/rebuild")
@@ -177,7 +186,7 @@ def test_replayed_read_models_have_the_digests_of_the_live_ones(new_server):
     for schedule in range(1, 51):
         server.client.book("00001", schedule)
     server.all_settled(["00001"])
-    before = projections(server.client)
+    before = caught_up(server.client)
     server.stop()
     server.wipe("projections")
     server.start()
