@@ -1,0 +1,362 @@
+// Given a store, a bus or a log that was lost, went back or went another way, when the processor
+// has run, then the store holds again what the log says.
+#include "tests/unit/workers/country_processor_world.h"
+
+namespace citas::workers {
+namespace {
+
+using std::chrono::milliseconds;
+
+TEST_F(ProcessorTest, AWipedStoreIsFilledAgain) {
+  std::vector<AppointmentId> all;
+  for (int i = 0; i < 5; ++i) all.push_back(world_.request(kPeru));
+  run();
+  ASSERT_TRUE(all_acknowledged());
+  inner_store_ = MemoryCountryStore{};
+  start();
+  run();
+  for (const AppointmentId appointment : all) {
+    EXPECT_EQ(state(appointment), EntryState::kRegistered);
+  }
+}
+
+// Its consumer has acknowledged nothing that is in a row: the first event fails for a while.
+TEST_F(ProcessorTest, AWipedStoreDoesNotTrustWhatItsConsumerHasAcknowledged) {
+  rules_.failing = {1};
+  world_.request(kPeru);
+  const auto cancelled = world_.request(kPeru);
+  world_.cancel(cancelled);
+  run(1);
+  ASSERT_EQ(state(cancelled), EntryState::kWithdrawn);
+  ASSERT_EQ(bus_.consumer_info(kEventsStream, "processor-PE")->ack_floor_stream_sequence, 0U);
+  inner_store_ = MemoryCountryStore{};
+  start();
+  run();
+  EXPECT_EQ(state(cancelled), EntryState::kWithdrawn);
+}
+
+TEST_F(ProcessorTest, TheMarkStaysBelowWhatIsNotSettled) {
+  rules_.failing = {2};
+  const auto first = world_.request(kPeru);
+  const auto failing = world_.request(kPeru);
+  world_.request(kPeru);
+  run(1);
+  EXPECT_EQ(store_.mark().processed, 1U);
+  const MemoryCountryStore old = inner_store_;
+  rules_.failing.clear();
+  world_.cancel(failing);
+  run();
+  EXPECT_EQ(store_.mark().processed, 4U);
+  ASSERT_TRUE(all_acknowledged());
+
+  inner_store_ = old;
+  start();
+  run();
+  EXPECT_EQ(state(first), EntryState::kRegistered);
+  EXPECT_EQ(state(failing), EntryState::kWithdrawn);
+  EXPECT_EQ(store_.mark().processed, 4U);
+}
+
+TEST_F(ProcessorTest, TheMarkStaysBelowWhatTheBusHasNotAcknowledged) {
+  world_.request(kPeru);
+  while (relay_->step().value()) {
+  }
+  broker_.lose_acks(true);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(processor_->step());
+  EXPECT_EQ(state(*appointment_of(world_.events()[0].data)), EntryState::kRegistered);
+  EXPECT_EQ(store_.mark().processed, 0U);
+  broker_.lose_acks(false);
+  run();
+  EXPECT_EQ(store_.mark().processed, 1U);
+}
+
+TEST_F(ProcessorTest, TheMarkStaysBelowADeadLetterThatTheLogDoesNotHave) {
+  rules_.failing = {1};
+  world_.request(kPeru);
+  world_.request(kPeru);
+  run();
+  ASSERT_EQ(dead_letters().size(), 1U);
+  EXPECT_EQ(store_.mark().processed, 0U);
+  // Nobody has read the letter when the bus loses it.
+  broker_.wipe();
+  run();
+  ASSERT_EQ(dead_letters().size(), 1U);
+  EXPECT_EQ(rules_.asked[1], 3) << "it is not tried again";
+  ASSERT_TRUE(world_.execute(commands::RecordDeadLetter{dead_letters()[0]}));
+  run();
+  EXPECT_EQ(store_.mark().processed, 3U);
+}
+
+// The store forgot, the log did not: no second letter will be recorded.
+TEST_F(ProcessorTest, ADeadLetterOnRecordIsEnoughForAnEmptyStore) {
+  rules_.failing = {1};
+  world_.request(kPeru);
+  run();
+  ASSERT_TRUE(world_.execute(commands::RecordDeadLetter{dead_letters().at(0)}));
+  inner_store_ = MemoryCountryStore{};
+  start();
+  run();
+  EXPECT_EQ(rules_.asked[1], 6);
+  EXPECT_EQ(store_.mark().processed, 2U);
+}
+
+TEST_F(ProcessorTest, ADeliveryThatGotLostIsAskedForAgain) {
+  const auto cancelled = world_.request(kPeru);
+  run();
+  world_.cancel(cancelled);
+  world_.request(kPeru);
+  while (relay_->step().value()) {
+  }
+  broker_.lose_deliveries(1);
+  ASSERT_TRUE(processor_->step());
+  EXPECT_EQ(store_.mark().processed, 1U);
+  run(2);
+  EXPECT_EQ(state(cancelled), EntryState::kWithdrawn) << "before ack_wait has passed";
+  EXPECT_EQ(store_.mark().processed, 3U);
+  EXPECT_EQ(processor_->counters().recreations.value(), 1U);
+}
+
+// The very first delivery, behind which nothing begins.
+TEST_F(ProcessorTest, AFirstDeliveryThatGotLostIsAskedForAgain) {
+  run(1);
+  const auto mine = world_.request(kPeru);
+  world_.request(kPeru);
+  broker_.lose_deliveries(1);
+  run(3);
+  EXPECT_EQ(state(mine), EntryState::kRegistered);
+  EXPECT_EQ(store_.mark().processed, 2U);
+}
+
+TEST_F(ProcessorTest, WhatACrashInterruptedComesAtOnce) {
+  const auto mine = world_.request(kPeru);
+  crash(CrashingStore::Crash::kBeforeCommit);
+  run_at_once();
+  EXPECT_EQ(state(mine), EntryState::kRegistered);
+  EXPECT_EQ(confirmations().size(), 1U);
+}
+
+TEST_F(ProcessorTest, TheFewestTriesGoFirst) {
+  for (int i = 0; i < 3; ++i) world_.request(kPeru);
+  crash(CrashingStore::Crash::kBeforeCommit);
+  crash(CrashingStore::Crash::kBeforeCommit);  // the first of them, alone
+  while (confirmations().size() < 2) ASSERT_TRUE(processor_->step());
+  EXPECT_EQ(state(*appointment_of(world_.events()[1].data)), EntryState::kRegistered);
+  EXPECT_EQ(state(*appointment_of(world_.events()[2].data)), EntryState::kRegistered);
+  run();
+  EXPECT_EQ(confirmations().size(), 3U);
+}
+
+TEST_F(ProcessorTest, AnOlderStoreIsFilledUpEvenIfNewEventsComeFirst) {
+  const auto first = world_.request(kPeru);
+  run();
+  const MemoryCountryStore old = inner_store_;
+  const auto second = world_.request(kPeru);
+  run();
+  ASSERT_TRUE(all_acknowledged());
+  const auto third = world_.request(kPeru);
+  while (relay_->step().value()) {
+  }
+  inner_store_ = old;
+  start();
+  run();
+  for (const AppointmentId appointment : {first, second, third}) {
+    EXPECT_EQ(state(appointment), EntryState::kRegistered);
+  }
+}
+
+TEST_F(ProcessorTest, AnOlderStoreDoesNotMoveOnBeforeItsConsumerWasLookedAt) {
+  world_.request(kPeru);
+  run();
+  const MemoryCountryStore old = inner_store_;
+  const auto missed = world_.request(kPeru);
+  run();
+  world_.request(kPeru);
+  while (relay_->step().value()) {
+  }
+  inner_store_ = old;
+  broker_.refuse_consumers(true);
+  start();
+  run(3);
+  EXPECT_EQ(store_.mark(), old.mark());
+  broker_.refuse_consumers(false);
+  run();
+  EXPECT_EQ(state(missed), EntryState::kRegistered);
+}
+
+TEST_F(ProcessorTest, OtherCountriesEventsDoNotLookLikeALoss) {
+  world_.request(kPeru);
+  for (int i = 0; i < 5; ++i) world_.request(kChile);
+  run();
+  start();
+  run();
+  EXPECT_EQ(processor_->counters().recreations.value(), 0U);
+}
+
+// An answer that was lost with it is missed by the log, whose reconciler asks for it again.
+TEST_F(ProcessorTest, AWipedBusIsAskedForWhatIsNotSettledOnly) {
+  world_.request(kPeru);
+  const auto cancelled = world_.request(kPeru);
+  run();
+  world_.cancel(cancelled);
+  broker_.wipe();
+  run();
+  EXPECT_EQ(confirmations().size(), 0U);
+  EXPECT_EQ(state(cancelled), EntryState::kWithdrawn);
+  EXPECT_EQ(store_.mark().processed, 3U);
+  EXPECT_TRUE(all_acknowledged());
+}
+
+TEST_F(ProcessorTest, AnOlderBusIsAskedForWhatIsNotSettledOnly) {
+  const auto first = world_.request(kPeru);
+  for (int i = 0; i < 3; ++i) world_.request(kPeru);
+  run();
+  broker_.roll_back(kEventsStream, 2);
+  world_.cancel(first);
+  run();
+  EXPECT_EQ(confirmations().size(), 4U);
+  EXPECT_EQ(state(first), EntryState::kWithdrawn);
+  EXPECT_EQ(store_.mark().processed, 5U);
+}
+
+TEST_F(ProcessorTest, AStoreOfAnotherLogIsEmptied) {
+  const auto old = world_.request(kPeru);
+  run();
+  ASSERT_EQ(state(old), EntryState::kRegistered);
+
+  LogWorld other(2);
+  const auto fresh = other.request(kPeru);
+  auto relay = std::move(*Relay::open(other.log, bus_, world_.clock, {}));
+  relay_ = std::move(relay);
+  start();
+  run();
+  EXPECT_EQ(store_.find(old).value(), std::nullopt);
+  EXPECT_EQ(state(fresh), EntryState::kRegistered);
+  EXPECT_EQ(store_.mark().log_source, other.log.identity().source());
+  EXPECT_TRUE(all_acknowledged());
+}
+
+// Its mark is in what both futures share; what it has seen is not.
+TEST_F(ProcessorTest, AStoreThatWentAnotherWayAboveItsMarkIsFilledAgain) {
+  rules_.failing = {2};
+  const auto kept = world_.request(kPeru);
+  world_.request(kPeru);
+  const auto lost = world_.request(kPeru);
+  run(1);
+  ASSERT_EQ(store_.mark().processed, 1U);
+  ASSERT_EQ(state(lost), EntryState::kRegistered);
+
+  LogWorld other;
+  ASSERT_EQ(other.request(kPeru), kept) << "the same log up to there";
+  other.ids.next();
+  for (int i = 0; i < 3; ++i) other.request(kPeru);
+  relay_ = std::move(*Relay::open(other.log, bus_, world_.clock, {}));
+  rules_.failing.clear();
+  start();
+  run();
+  EXPECT_EQ(state(kept), EntryState::kRegistered);
+  EXPECT_EQ(store_.find(lost).value(), std::nullopt);
+  EXPECT_EQ(store_.mark().processed, 4U);
+}
+
+TEST_F(ProcessorTest, DyingRightAfterTheStoreWasEmptiedLeavesNothingOut) {
+  world_.request(kPeru);
+  world_.request(kPeru);
+  run();
+  LogWorld other(2);
+  const auto cancelled = other.request(kPeru);
+  other.cancel(cancelled);
+  relay_ = std::move(*Relay::open(other.log, bus_, world_.clock, {}));
+  while (relay_->step().value()) {
+  }
+  world_.clock.advance(std::chrono::seconds{3});
+  crash(CrashingStore::Crash::kAfterReset);
+  run();
+  EXPECT_EQ(state(cancelled), EntryState::kWithdrawn);
+  EXPECT_EQ(store_.mark().processed, 2U);
+}
+
+// The same log as far as an older copy of it was restored; from there on it went another way.
+class RestoredLogTest : public ProcessorTest {
+ protected:
+  RestoredLogTest() { copy_.ids.next(); }  // its ids differ from here on
+
+  // Goes on with the copy, which has `count` events more.
+  void restore_and_request(int count) {
+    for (int i = 0; i < count; ++i) fresh_.push_back(copy_.request(kPeru));
+    relay_ = std::move(*Relay::open(copy_.log, bus_, world_.clock, {}));
+  }
+
+  LogWorld copy_;  // of the same seed as world_: of the same log
+  std::vector<AppointmentId> fresh_;
+};
+
+TEST_F(RestoredLogTest, AStoreThatWentAnotherWayIsFilledAgain) {
+  std::vector<AppointmentId> lost;
+  for (int i = 0; i < 3; ++i) lost.push_back(world_.request(kPeru));
+  run();
+  copy_.request(kChile);
+  restore_and_request(5);
+  for (const bool restarted : {true, false}) {
+    if (restarted) start();
+    run();
+  }
+  for (const AppointmentId appointment : lost) {
+    EXPECT_EQ(store_.find(appointment).value(), std::nullopt);
+  }
+  for (const AppointmentId appointment : fresh_) {
+    EXPECT_EQ(state(appointment), EntryState::kRegistered);
+  }
+  EXPECT_EQ(store_.mark().processed, copy_.log.head().position.value());
+  EXPECT_TRUE(all_acknowledged());
+  EXPECT_TRUE(dead_letters().empty());
+}
+
+TEST_F(RestoredLogTest, AStoreThatIsAheadShowsItselfWhenTheLogGetsThere) {
+  const auto lost = world_.request(kPeru);
+  world_.request(kPeru);
+  run();
+  copy_.request(kChile);
+  restore_and_request(0);
+  run();
+  EXPECT_EQ(state(lost), EntryState::kRegistered);
+  restore_and_request(4);
+  run();
+  EXPECT_EQ(store_.find(lost).value(), std::nullopt);
+  for (const AppointmentId appointment : fresh_) {
+    EXPECT_EQ(state(appointment), EntryState::kRegistered);
+  }
+}
+
+TEST_F(ProcessorTest, AStoreThatFitsIsNotFilledAgain) {
+  for (int i = 0; i < 3; ++i) world_.request(kPeru);
+  run();
+  broker_.wipe();
+  start();
+  world_.request(kPeru);
+  run();
+  EXPECT_EQ(rules_.asked[1], 1);
+  EXPECT_EQ(store_.mark().processed, 4U);
+}
+
+TEST_F(ProcessorTest, AStoreOfAnAbandonedFutureIsEmptied) {
+  const auto kept = world_.request(kPeru);
+  const auto abandoned = world_.request(kPeru);
+  run();
+  ASSERT_EQ(state(abandoned), EntryState::kRegistered);
+
+  LogWorld restored(1, Epoch{2});
+  ASSERT_EQ(restored.request(kPeru), kept) << "the same log up to there";
+  relay_ = *Relay::open(restored.log, bus_, world_.clock, {});
+  start();
+  run();
+  EXPECT_EQ(state(kept), EntryState::kRegistered);
+  EXPECT_EQ(store_.find(abandoned).value(), std::nullopt);
+  EXPECT_EQ(store_.mark().log_source, origin_of(restored.log));
+  EXPECT_TRUE(all_acknowledged());
+  start();
+  run();
+  EXPECT_EQ(processor_->counters().recreations.value(), 0U) << "once is enough";
+}
+
+}  // namespace
+}  // namespace citas::workers
