@@ -1,6 +1,7 @@
 // The citas program: reads the command line and calls the command.
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -493,4 +494,8 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace citas::ops
 
-int main(int argc, char** argv) { return citas::ops::run(argc, argv); }
+int main(int argc, char** argv) {
+  // What is written tells who is treated where: it is the owner's alone.
+  ::umask(S_IRWXG | S_IRWXO);
+  return citas::ops::run(argc, argv);
+}

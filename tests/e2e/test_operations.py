@@ -208,3 +208,12 @@ def test_logs_are_json_without_personal_data(new_server):
     lines = [line for line in server.process.output().splitlines() if line.startswith("{")]
     assert lines and all(isinstance(json.loads(line), dict) for line in lines)
     assert "54321" not in server.process.output()
+
+
+def test_what_the_server_writes_is_its_owners_alone(new_server):
+    server = new_server().start()
+    server.client.book("00001", 1)
+    server.all_settled(["00001"])
+    open_to_others = [path for path in [server.data, *server.data.rglob("*")]
+                      if path.stat().st_mode & 0o077]
+    assert not open_to_others
