@@ -1,7 +1,6 @@
 #include "events/rocksdb/log_database.h"
 
 #include <openssl/rand.h>
-#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
@@ -14,6 +13,7 @@
 
 #include "events/base/big_endian.h"
 #include "events/base/check.h"
+#include "events/base/rocksdb/silent_logger.h"
 
 namespace citas {
 namespace {
@@ -49,14 +49,6 @@ std::uint64_t max_wal_bytes(const std::filesystem::path& folder) {
   return error ? kMaxWalBytes
                : std::min<std::uint64_t>(kMaxWalBytes, space.capacity / kWalsInSmallDisk);
 }
-
-// In Debian's build, which keeps its assertions, a line that RocksDB cannot add to its own log file
-// (a full disk) ends the process at the next one. What matters is returned as an error anyway.
-class SilentLogger final : public rocksdb::Logger {
- public:
-  using rocksdb::Logger::Logv;
-  void Logv(const char*, va_list) override {}
-};
 
 rocksdb::DBOptions database_options(const std::filesystem::path& folder, bool create) {
   rocksdb::DBOptions options;

@@ -2,13 +2,14 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
-#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
 #include <system_error>
+
+#include "events/base/rocksdb/silent_logger.h"
 
 namespace citas::projections {
 namespace {
@@ -44,14 +45,6 @@ tl::unexpected<Error> failed(std::string_view what, const rocksdb::Status& statu
   return failure(code_of(status),
                  "the read model could not be " + std::string(what) + ": " + status.ToString());
 }
-
-// In Debian's build, which keeps its assertions, a line that RocksDB cannot add to its own log file
-// (a full disk) ends the process at the next one. What matters is returned as an error anyway.
-class SilentLogger final : public rocksdb::Logger {
- public:
-  using rocksdb::Logger::Logv;
-  void Logv(const char*, va_list) override {}
-};
 
 rocksdb::BlockBasedTableOptions table_options(const RocksDbReadStoreResources& shared) {
   rocksdb::BlockBasedTableOptions table;

@@ -2,7 +2,6 @@
 
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
-#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/merge_operator.h>
 #include <rocksdb/table.h>
@@ -12,6 +11,7 @@
 
 #include "events/base/big_endian.h"
 #include "events/base/check.h"
+#include "events/base/rocksdb/silent_logger.h"
 
 namespace citas::workers {
 namespace {
@@ -61,14 +61,6 @@ Error store_error(const std::filesystem::path& folder, const rocksdb::Status& st
   const ErrorCode code = status.IsCorruption() ? ErrorCode::kCorruption : ErrorCode::kUnavailable;
   return {code, "country store " + folder.string() + ": " + status.ToString()};
 }
-
-// In Debian's build, which keeps its assertions, a line that RocksDB cannot add to its own log file
-// (a full disk) ends the process at the next one. What matters is returned as an error anyway.
-class SilentLogger final : public rocksdb::Logger {
- public:
-  using rocksdb::Logger::Logv;
-  void Logv(const char*, va_list) override {}
-};
 
 // RocksDB's own addition of little-endian numbers.
 std::shared_ptr<rocksdb::MergeOperator> adder() {

@@ -2,6 +2,7 @@
 // holds and what of it survives is in simulated_disk.cc.
 #include <rocksdb/env.h>
 
+#include "events/base/rocksdb/silent_logger.h"
 #include "tests/torture/disk/simulated_disk.h"
 #include "tests/torture/disk/simulated_disk_node.h"
 
@@ -9,16 +10,6 @@ namespace citas::torture {
 
 using rocksdb::IOStatus;
 using rocksdb::Slice;
-
-namespace {
-
-class SilentLogger : public rocksdb::Logger {
- public:
-  using rocksdb::Logger::Logv;
-  void Logv(const char*, va_list) override {}
-};
-
-}  // namespace
 
 // One open file, however it was opened.
 class SimulatedDisk::OpenFile {

@@ -58,12 +58,17 @@ def own_violation(parts, include):
 
 
 def adapter_violation(parts, target):
-    """Adapters are named where the program is composed, and by themselves."""
+    """Adapters are named where the program is composed, and by themselves.
+
+    What all adapters of a library share lies in events/base, in a folder of the library's name.
+    """
     adapter = next((part for part in target[:-1] if part in ADAPTERS), None)
     if adapter is None or parts[0] in COMPOSERS:
         return None
     folder = target[: target.index(adapter) + 1]
     if parts[: len(folder)] == folder:
+        return None
+    if folder == ("events", "base", adapter) and adapter in parts[1:-1]:
         return None
     if "/".join(folder) in OPEN_TO_THEIR_FOLDER and parts[0] == folder[0]:
         return None
