@@ -101,6 +101,10 @@ Problem problem_of_query(const Error& error) {
   if (error.code == ErrorCode::kInvalidArgument) {
     return validation_problem({field_error("cursor", kNotCursor)});
   }
+  if (error.code == ErrorCode::kFailedPrecondition) {
+    return {.code = ProblemCode::kHistoryTooLong,
+            .detail = "asOf cannot be answered: " + error.message + "."};
+  }
   return problem_of(error);
 }
 
@@ -210,7 +214,8 @@ Reply AppointmentRoutes::list(const Call& call) const {
   const ReadPoint point = read_point(reader, system_.log);
   if (auto invalid = reader.problem()) return tl::unexpected(std::move(*invalid));
   const Position reached = system_.appointments.position();
-  if (auto wait = wait_to_reflect(point, insured_tag(insured), reached, system_.log, call)) {
+  if (auto wait = wait_to_reflect(point, insured_tag(insured), Feed::kAppointments, reached,
+                                  system_.log, call)) {
     return *std::move(wait);
   }
 
@@ -230,8 +235,8 @@ Reply AppointmentRoutes::find(const Call& call) const {
   const ReadPoint point = read_point(reader, system_.log);
   if (auto invalid = reader.problem()) return tl::unexpected(std::move(*invalid));
   const Position reached = system_.appointments.position();
-  if (auto wait =
-          wait_to_reflect(point, appointment_tag(appointment), reached, system_.log, call)) {
+  if (auto wait = wait_to_reflect(point, appointment_tag(appointment), Feed::kAppointments, reached,
+                                  system_.log, call)) {
     return *std::move(wait);
   }
 
@@ -250,11 +255,12 @@ Reply AppointmentRoutes::history(const Call& call) const {
   ParameterReader reader(call);
   const InsuredId insured = read_insured(reader, 0);
   const AppointmentId appointment = read_appointment(reader, 1);
-  const auto minimum = read_position(reader, "minPosition");
+  const ReadPoint point = read_point(reader, system_.log);
   if (auto invalid = reader.problem()) return tl::unexpected(std::move(*invalid));
-  const Position reached = system_.log.committed();
-  if (auto wait = wait_for(minimum, reached, call.request)) return *wait;
+  const Position committed = system_.log.committed();
+  if (auto wait = wait_for(point.minimum, Feed::kLog, committed, call.request)) return *wait;
 
+  const Position reached = point.as_of.value_or(committed);
   auto found =
       read_history(system_.log, system_.codec, call.context.tenant, insured, appointment, reached);
   if (!found) return tl::unexpected(problem_of_query(found.error()));

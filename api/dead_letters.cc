@@ -74,7 +74,10 @@ Reply DeadLetterRoutes::list(const Call& call) const {
   const auto from = reader.query("cursor", parse, kNotCursor);
   const auto minimum = read_position(reader, "minPosition");
   if (auto invalid = reader.problem()) return tl::unexpected(std::move(*invalid));
-  if (auto wait = wait_for(minimum, system_.dead_letters.position(), call.request)) return *wait;
+  if (auto wait =
+          wait_for(minimum, Feed::kDeadLetters, system_.dead_letters.position(), call.request)) {
+    return *wait;
+  }
 
   const auto page = system_.dead_letters.list(call.context.tenant, filter, limit, from);
   if (!page) return tl::unexpected(problem_of_query(page.error()));
@@ -93,7 +96,8 @@ Reply DeadLetterRoutes::find(const Call& call) const {
   const ReadPoint point{read_position(reader, "minPosition"), std::nullopt};
   if (auto invalid = reader.problem()) return tl::unexpected(std::move(*invalid));
   const Position reached = system_.dead_letters.position();
-  if (auto wait = wait_to_reflect(point, dead_letter_tag(letter), reached, system_.log, call)) {
+  if (auto wait = wait_to_reflect(point, dead_letter_tag(letter), Feed::kDeadLetters, reached,
+                                  system_.log, call)) {
     return *std::move(wait);
   }
   auto found = system_.dead_letters.find(call.context.tenant, letter);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -63,6 +64,10 @@ class ProjectionsPort {
   // Starts a rebuild and returns. NotFound: no such projection. Conflict: it is being rebuilt.
   virtual Status start_rebuild(std::string_view name) = 0;
 };
+
+// What requests wait for, each a feed of http::Server::advance().
+enum class Feed : std::size_t { kLog, kAppointments, kDeadLetters };
+constexpr std::size_t number_of(Feed feed) { return static_cast<std::size_t>(feed); }
 
 // Borrows; all outlive the application.
 struct Dependencies {

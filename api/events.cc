@@ -5,6 +5,7 @@
 
 #include "api/event_cursor.h"
 #include "api/parameters.h"
+#include "api/read_position.h"
 #include "api/responses.h"
 #include "events/base/hex.h"
 #include "events/event_types.h"
@@ -87,8 +88,14 @@ std::vector<Route> EventRoutes::routes() const {
 
 Reply EventRoutes::list(const Call& call) const {
   auto reply = call.media_type == kNdjson ? stream(call) : page(call);
-  if (reply) std::get<http::Response>(*reply).headers.push_back({"Vary", "Accept"});
+  auto* response = reply ? std::get_if<http::Response>(&*reply) : nullptr;
+  if (response != nullptr) response->headers.push_back({"Vary", "Accept"});
   return reply;
+}
+
+std::optional<Reply> EventRoutes::wait_for_log(std::optional<Position> minimum,
+                                               const Call& call) const {
+  return wait_for(minimum, Feed::kLog, system_.log.committed(), call.request);
 }
 
 Reply EventRoutes::page(const Call& call) const {
@@ -98,7 +105,9 @@ Reply EventRoutes::page(const Call& call) const {
   const Epoch epoch = system_.log.epoch();
   const auto parse = [&](std::string_view text) { return parse_event_cursor(text, epoch, filter); };
   const Position from = parameters.query("cursor", parse, kNotCursor).value_or(filter.first);
+  const auto minimum = read_position(parameters, "minPosition");
   if (auto invalid = parameters.problem()) return tl::unexpected(std::move(*invalid));
+  if (auto wait = wait_for_log(minimum, call)) return *std::move(wait);
 
   const Position committed = system_.log.committed();
   std::string body = R"({"events":[)";
@@ -125,7 +134,9 @@ Reply EventRoutes::stream(const Call& call) const {
   for (const std::string_view name : {"limit", "cursor"}) {
     if (parameters.has(name)) parameters.refuse(name, kOnlyForPages);
   }
+  const auto minimum = read_position(parameters, "minPosition");
   if (auto invalid = parameters.problem()) return tl::unexpected(std::move(*invalid));
+  if (auto wait = wait_for_log(minimum, call)) return *std::move(wait);
 
   const Position committed = system_.log.committed();
   state.next = state.filter.first;
@@ -142,7 +153,9 @@ Reply EventRoutes::stream(const Call& call) const {
 Reply EventRoutes::one(const Call& call) const {
   ParameterReader parameters(call);
   const Position position = parameters.path(0, "position", parse_position, kNotPosition);
+  const auto minimum = read_position(parameters, "minPosition");
   if (auto invalid = parameters.problem()) return tl::unexpected(std::move(*invalid));
+  if (auto wait = wait_for_log(minimum, call)) return *std::move(wait);
   const auto record = read_one(system_.log, position);
   if (!record && record.error().code == ErrorCode::kNotFound) {
     return tl::unexpected(Problem{.code = ProblemCode::kEventNotFound,
@@ -157,7 +170,10 @@ Reply EventRoutes::one(const Call& call) const {
 }
 
 Reply EventRoutes::head(const Call& call) const {
-  if (auto invalid = refuse_parameters(call)) return tl::unexpected(std::move(*invalid));
+  ParameterReader parameters(call);
+  const auto minimum = read_position(parameters, "minPosition");
+  if (auto invalid = parameters.problem()) return tl::unexpected(std::move(*invalid));
+  if (auto wait = wait_for_log(minimum, call)) return *std::move(wait);
   const auto head = committed_head(system_.log);
   if (!head) return tl::unexpected(problem_of(head.error()));
   std::string body = R"({"logId":")" + system_.log.identity().id.value().to_string();

@@ -1,6 +1,7 @@
 // The routes of the event log: pages and streams of events, one event, the head.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "api/dependencies.h"
@@ -24,6 +25,7 @@ class EventRoutes {
   Reply stream(const Call& call) const;
   Reply one(const Call& call) const;
   Reply head(const Call& call) const;
+  std::optional<Reply> wait_for_log(std::optional<Position> minimum, const Call& call) const;
 
   const Dependencies& system_;
   const EventReader reader_;

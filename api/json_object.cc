@@ -73,12 +73,14 @@ class ObjectReader final : public nlohmann::json_sax<json> {
     const auto found = std::ranges::find(fields_, name, &JsonField::name);
     if (found == fields_.end()) return skip_unknown(name);
     current_ = static_cast<std::size_t>(found - fields_.begin());
-    if (seen(current_)) {
-      errors_.push_back(repeated_field(name));
-      current_ = kSkip;
+    const std::uint64_t bit = std::uint64_t{1} << current_;
+    if ((seen_ & bit) == 0) {
+      seen_ |= bit;
       return;
     }
-    seen_ |= std::uint64_t{1} << current_;
+    if ((repeated_ & bit) == 0) errors_.push_back(repeated_field(name));
+    repeated_ |= bit;
+    current_ = kSkip;
   }
 
   void skip_unknown(std::string_view name) {
@@ -115,7 +117,8 @@ class ObjectReader final : public nlohmann::json_sax<json> {
   const FieldReader& read_;
   std::vector<FieldError> errors_;
   std::optional<Problem> refused_;
-  std::uint64_t seen_ = 0;  // one bit for each field
+  std::uint64_t seen_ = 0;      // one bit for each field
+  std::uint64_t repeated_ = 0;  // likewise: named once, however often it comes
   std::size_t current_ = kSkip;
   std::size_t depth_ = 0;
   std::size_t unknown_ = 0;

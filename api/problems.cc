@@ -95,6 +95,11 @@ constexpr std::array kCatalogue{
                 "IdempotencyKeyReused", "The idempotency key belongs to another command", 422,
                 "This Idempotency-Key was used before with another body. Use a new key for a new "
                 "command, and the same body for a retry."},
+    ProblemType{
+        ProblemCode::kHistoryTooLong, "history_too_long", "HistoryTooLong",
+        "The history is too long to answer for the past", 422,
+        "asOf folds the events of the insured anew for the request, and there are too many "
+        "of them. Ask for one appointment, for the present, or read /events?tag=insured:…."},
     ProblemType{ProblemCode::kHeadersTooLarge, "headers_too_large", "HeadersTooLarge",
                 "The headers are too large", 431,
                 "The header fields are too many or too long in total."},

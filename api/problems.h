@@ -44,6 +44,7 @@ enum class ProblemCode {
   kUnsupportedMediaType,
   kExpectationFailed,
   kIdempotencyKeyReused,
+  kHistoryTooLong,
   kHeadersTooLarge,
   kInternalError,
   kNotImplemented,

@@ -24,12 +24,14 @@ Result<std::optional<Position>> last_event_after(Position reached, const Tag& ta
 
 }  // namespace
 
-std::optional<Reply> wait_for(std::optional<Position> minimum, Position reached,
+std::optional<Reply> wait_for(std::optional<Position> minimum, Feed feed, Position reached,
                               const http::Request& request) {
   if (!minimum || *minimum <= reached) return std::nullopt;
-  if (!request.parked_timed_out) return http::Park{minimum->value(), kReadTimeout};
+  if (!request.parked_timed_out) {
+    return http::Park{minimum->value(), kReadTimeout, number_of(feed)};
+  }
   return tl::unexpected(Problem{.code = ProblemCode::kPositionNotReached,
-                                .detail = "The read model has reached position " +
+                                .detail = "What is read has reached position " +
                                           std::to_string(reached.value()) +
                                           ", which is before minPosition; retry later.",
                                 .position = reached});
@@ -41,13 +43,13 @@ ReadPoint read_point(ParameterReader& reader, const EventLog& log) {
   return point;
 }
 
-std::optional<Reply> wait_to_reflect(const ReadPoint& point, const Tag& tag, Position reached,
-                                     const EventLog& log, const Call& call) {
-  if (auto wait = wait_for(point.minimum, reached, call.request)) return wait;
+std::optional<Reply> wait_to_reflect(const ReadPoint& point, const Tag& tag, Feed feed,
+                                     Position reached, const EventLog& log, const Call& call) {
+  if (auto wait = wait_for(point.minimum, feed, reached, call.request)) return wait;
   if (point.as_of || call.request.parked_timed_out) return std::nullopt;
   const auto unseen = last_event_after(reached, tag, call.context.tenant, log);
   if (!unseen) return tl::unexpected(problem_of(unseen.error()));
-  return wait_for(*unseen, reached, call.request);
+  return wait_for(*unseen, feed, reached, call.request);
 }
 
 }  // namespace citas::api

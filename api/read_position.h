@@ -10,9 +10,9 @@
 
 namespace citas::api {
 
-// What to answer while only `reached` is reflected: wait, or, after the wait, the problem. nullopt:
-// `minimum` is reached, or was not asked for.
-std::optional<Reply> wait_for(std::optional<Position> minimum, Position reached,
+// What to answer while only `reached` of `feed` is reflected: wait, or, after the wait, the
+// problem. nullopt: `minimum` is reached, or was not asked for.
+std::optional<Reply> wait_for(std::optional<Position> minimum, Feed feed, Position reached,
                               const http::Request& request);
 
 // The query parameters minPosition and asOf.
@@ -27,7 +27,7 @@ ReadPoint read_point(ParameterReader& reader, const EventLog& log);
 // last event with `tag`. So a client that reads after a write finds it without minPosition too, and
 // other people's writes delay nobody. Where that does not come in time, the read shows what there
 // is.
-std::optional<Reply> wait_to_reflect(const ReadPoint& point, const Tag& tag, Position reached,
-                                     const EventLog& log, const Call& call);
+std::optional<Reply> wait_to_reflect(const ReadPoint& point, const Tag& tag, Feed feed,
+                                     Position reached, const EventLog& log, const Call& call);
 
 }  // namespace citas::api

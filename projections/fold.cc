@@ -15,7 +15,14 @@ Result<std::unique_ptr<MemoryReadStore>> fold(const Projection& projection, cons
   auto store = std::make_unique<MemoryReadStore>();
   EntryBatch batch(*store);
   Status applied;
+  std::size_t folded = 0;
   const auto visit = [&](const RecordView& record) {
+    if (++folded > kMaxFoldedEvents) {
+      applied =
+          failure(ErrorCode::kFailedPrecondition, "more than " + std::to_string(kMaxFoldedEvents) +
+                                                      " events would have to be folded for it");
+      return false;
+    }
     const auto event = codec.decode(record.bytes);
     applied = event ? projection.apply(*event, batch) : failure(event.error());
     return applied.has_value();

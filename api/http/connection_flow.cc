@@ -1,4 +1,5 @@
 // How a connection goes from bytes to requests to responses: the second half of EventLoop.
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -260,6 +261,13 @@ void EventLoop::discard(Connection& connection, std::size_t bytes) {
   if (connection.discarded > limits_.discard_bytes) close(connection);
 }
 
+// Closing alone does not end the events of a socket that another process holds too: the child of a
+// fork, until it has become another program. They would point to a connection that is gone.
+void EventLoop::forget(Connection& connection) {
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, connection.socket.get(), nullptr);
+  connection.socket = Descriptor();
+}
+
 // A connection whose exchange is away is only marked: take_back() closes it.
 void EventLoop::close(Connection& connection) {
   if (connection.phase == Phase::kClosed) return;
@@ -271,7 +279,7 @@ void EventLoop::close(Connection& connection) {
   std::erase(again_, &connection);
   answered(connection);
   connection.exchange.reset();
-  connection.socket = Descriptor();
+  forget(connection);
   connections_.move(connection, Phase::kClosed, kNever);
   core_.connection_closed();
 }

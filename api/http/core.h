@@ -1,6 +1,7 @@
 // What the server's event loops share.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -21,8 +22,8 @@ struct Core {
   Application& application;
   const Options options;
   std::atomic<bool> draining{false};
-  std::atomic<bool> listening{false};      // connections may still come in
-  std::atomic<std::uint64_t> position{0};  // how far Server::advance() has come
+  std::atomic<bool> listening{false};                          // connections may still come in
+  std::array<std::atomic<std::uint64_t>, kFeeds> positions{};  // how far Server::advance() came
   std::atomic<std::size_t> open{0};        // connections, those over the limit included
   std::atomic<std::uint64_t> rejected{0};  // connections
   const std::shared_ptr<BodyBudget> bodies;

@@ -78,7 +78,7 @@ void EventLoop::turn() {
     }
   }
   collect_mail();
-  wake_parked();
+  for (std::size_t feed = 0; feed < kFeeds; ++feed) wake_parked(feed);
   expire();
   if (core_.draining) drain();
   connections_.of(Phase::kClosed).clear();
@@ -227,33 +227,39 @@ void EventLoop::stop_listening() {
 void EventLoop::park(Connection& connection) {
   Exchange& exchange = *connection.exchange;
   if (!exchange.park_deadline) exchange.park_deadline = now_ + exchange.park->timeout;
+  const std::size_t feed = exchange.park->feed;
+  const std::atomic<std::uint64_t>& reached = core_.positions.at(feed);
   std::uint64_t& position = exchange.park->position;
   // Handled at the position it asked for, and still not content: only news can help.
-  if (exchange.was_woken) position = std::max(position, core_.position.load() + 1);
+  if (exchange.was_woken) position = std::max(position, reached.load() + 1);
   connections_.move(connection, Phase::kParked, *exchange.park_deadline);
-  parked_.emplace(position, &connection);
-  publish_parked();
+  parked_.at(feed).by_position.emplace(position, &connection);
+  LoopStats::count(stats_.parked, 1);
+  publish_parked(feed);
   // advance() may have looked for the parked before this one was there to be seen.
-  if (core_.position.load() >= position) inbox_->wake();
+  if (reached.load() >= position) inbox_->wake();
 }
 
 void EventLoop::unpark(Connection& connection) {
-  parked_.erase({connection.exchange->park->position, &connection});
-  publish_parked();
+  const Park& park = *connection.exchange->park;
+  parked_.at(park.feed).by_position.erase({park.position, &connection});
+  LoopStats::count(stats_.parked, -1);
+  publish_parked(park.feed);
 }
 
-void EventLoop::publish_parked() {
-  lowest_parked_.store(parked_.empty() ? UINT64_MAX : parked_.begin()->first);
-  stats_.parked.store(parked_.size(), std::memory_order_relaxed);
+void EventLoop::publish_parked(std::size_t feed) {
+  Parked& parked = parked_.at(feed);
+  parked.lowest.store(parked.by_position.empty() ? UINT64_MAX : parked.by_position.begin()->first);
 }
 
-void EventLoop::notice_position(std::uint64_t position) {
-  if (lowest_parked_.load() <= position) inbox_->wake();
+void EventLoop::notice_position(std::size_t feed, std::uint64_t position) {
+  if (parked_.at(feed).lowest.load() <= position) inbox_->wake();
 }
 
-void EventLoop::wake_parked() {
-  while (!parked_.empty() && parked_.begin()->first <= core_.position.load()) {
-    Connection& connection = *parked_.begin()->second;
+void EventLoop::wake_parked(std::size_t feed) {
+  const auto& parked = parked_.at(feed).by_position;
+  while (!parked.empty() && parked.begin()->first <= core_.positions.at(feed).load()) {
+    Connection& connection = *parked.begin()->second;
     unpark(connection);
     connection.exchange->was_woken = true;
     handle_again(connection);
@@ -269,7 +275,7 @@ void EventLoop::handle_again(Connection& connection) {
 void EventLoop::close_all() {
   if (listener_) stop_listening();
   inbox_->close();
-  parked_.clear();
+  for (Parked& parked : parked_) parked.by_position.clear();
   again_.clear();
   core_.open -= connections_.clear();
 }

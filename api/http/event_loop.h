@@ -54,7 +54,7 @@ class EventLoop {
   void stop();
 
   // Thread-safe.
-  void notice_position(std::uint64_t position);
+  void notice_position(std::size_t feed, std::uint64_t position);
   void wake() { inbox_->wake(); }
   const LoopStats& stats() const { return stats_; }
 
@@ -77,8 +77,8 @@ class EventLoop {
   void stop_listening();
   void park(Connection& connection);
   void unpark(Connection& connection);
-  void wake_parked();
-  void publish_parked();
+  void wake_parked(std::size_t feed);
+  void publish_parked(std::size_t feed);
   void handle_again(Connection& connection);
   void close_all();
 
@@ -100,6 +100,7 @@ class EventLoop {
   void finish(Connection& connection);
   void discard(Connection& connection, std::size_t bytes);
   void close(Connection& connection);
+  void forget(Connection& connection);
   void answered(Connection& connection);
 
   static constexpr std::size_t kReceiveBytes = 32 * 1024;
@@ -118,8 +119,12 @@ class EventLoop {
   Instant now_;  // of this turn
   ConnectionTable connections_;
   std::vector<Connection*> again_;  // have more to read, but had their share of this turn
-  std::set<std::pair<std::uint64_t, Connection*>> parked_;
-  std::atomic<std::uint64_t> lowest_parked_{UINT64_MAX};
+  // Of one feed.
+  struct Parked {
+    std::set<std::pair<std::uint64_t, Connection*>> by_position;
+    std::atomic<std::uint64_t> lowest{UINT64_MAX};
+  };
+  std::array<Parked, kFeeds> parked_;
   std::array<char, kReceiveBytes> received_{};
   LoopStats stats_;
   std::jthread thread_;

@@ -74,12 +74,17 @@ struct Response {
   std::string_view route;  // label for metrics: a pattern of ours, of static storage
 };
 
+// Numbers of what Server::advance() tells of, each with a position of its own.
+inline constexpr std::size_t kFeeds = 4;
+
 // Answer for "not yet": the request waits, holding no thread, until Server::advance() has reached
-// `position`, and is then handled again. After `timeout` (counted from the first time that this
-// request was parked) it is handled again with parked_timed_out set, and must be answered.
+// `position` of `feed`, and is then handled again. After `timeout` (counted from the first time
+// that this request was parked) it is handled again with parked_timed_out set, and must be
+// answered.
 struct Park {
   std::uint64_t position;
   std::chrono::milliseconds timeout;
+  std::size_t feed = 0;  // below kFeeds
 };
 
 class Completion;

@@ -61,8 +61,8 @@ std::string_view take_line(std::string_view& bytes) {
 }
 
 bool is_implemented(std::string_view method) {
-  constexpr std::array<std::string_view, 7> kMethods = {"GET",    "POST",    "HEAD", "PUT",
-                                                        "DELETE", "OPTIONS", "PATCH"};
+  constexpr std::array<std::string_view, 8> kMethods = {"GET",    "POST",    "HEAD",  "PUT",
+                                                        "DELETE", "OPTIONS", "PATCH", "TRACE"};
   return std::find(kMethods.begin(), kMethods.end(), method) != kMethods.end();
 }
 

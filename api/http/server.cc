@@ -72,11 +72,12 @@ class Server::Impl {
 
   std::uint16_t port() const { return port_; }
 
-  void advance(std::uint64_t position) {
-    std::uint64_t known = core_.position.load();
-    while (known < position && !core_.position.compare_exchange_weak(known, position)) {
+  void advance(std::size_t feed, std::uint64_t position) {
+    std::atomic<std::uint64_t>& reached = core_.positions.at(feed);
+    std::uint64_t known = reached.load();
+    while (known < position && !reached.compare_exchange_weak(known, position)) {
     }
-    for (const auto& loop : loops_) loop->notice_position(position);
+    for (const auto& loop : loops_) loop->notice_position(feed, position);
   }
 
   bool drain(std::chrono::milliseconds deadline) {
@@ -137,7 +138,7 @@ Server::~Server() = default;
 
 Status Server::start() { return impl_->start(); }
 std::uint16_t Server::port() const { return impl_->port(); }
-void Server::advance(std::uint64_t position) { impl_->advance(position); }
+void Server::advance(std::size_t feed, std::uint64_t position) { impl_->advance(feed, position); }
 bool Server::drain(std::chrono::milliseconds deadline) { return impl_->drain(deadline); }
 void Server::stop() { impl_->stop(); }
 Stats Server::stats() const { return impl_->stats(); }

@@ -57,7 +57,6 @@ struct Options {
   std::size_t writer_queue = 16'384;
   // Of all requests being received, waiting or handled; one more body is answered likewise.
   std::size_t buffered_body_bytes = 256 * 1024 * 1024;
-  std::chrono::seconds retry_after{1};
 
   Limits limits;
 };
@@ -87,9 +86,9 @@ class Server {
   Status start();
   std::uint16_t port() const;
 
-  // Something has become visible up to `position`: wakes what is parked for it. Never blocks, and
-  // costs a few atomic operations when nothing waits.
-  void advance(std::uint64_t position);
+  // Something of `feed` has become visible up to `position`: wakes what is parked for it. Never
+  // blocks, and costs a few atomic operations when nothing waits.
+  void advance(std::size_t feed, std::uint64_t position);
 
   // Stops accepting, answers what was received, with "Connection: close", and closes idle
   // connections. True when all are gone in time. Then call stop().

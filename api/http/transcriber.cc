@@ -275,11 +275,7 @@ void Transcriber::answer(Exchange& exchange, const std::function<Response()>& re
 }
 
 void Transcriber::refuse(Exchange& exchange, const Refusal& refusal) const {
-  Response response = refusal_in_words(application_, refusal, exchange.request);
-  if (refusal.status == 503) {
-    response.headers.push_back({"Retry-After", std::to_string(options_.retry_after.count())});
-  }
-  write(exchange, std::move(response));
+  write(exchange, refusal_in_words(application_, refusal, exchange.request));
 }
 
 void Transcriber::write(Exchange& exchange, Response response) const {

@@ -11,6 +11,7 @@
 
 #include "events/ids.h"
 #include "events/verify.h"
+#include "ops/citas/command_line.h"
 #include "ops/citas/terminal.h"
 
 namespace citas::ops {
@@ -49,5 +50,8 @@ int show_event(const EventSource& source, std::uint64_t position, Output output)
 int export_events(const EventSource& source, const EventFilter& filter);
 int verify_log(const VerifyCommand& command);
 int replay_log(const ReplayOptions& options);
+
+// Adds the commands to the command line.
+void add_audit(CLI::App& app, Action& action);
 
 }  // namespace citas::ops

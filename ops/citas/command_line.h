@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <functional>
 #include <string>
 
@@ -21,6 +22,38 @@ inline void add_output(CLI::App& command, Output& output) {
           },
           "Form of the result: table or json")
       ->check(CLI::IsMember({"table", "json"}));
+}
+
+inline CLI::Option* add_data(CLI::App& command, std::string& data) {
+  return command.add_option("--data", data, "Data folder")->envname("CITAS_DATA");
+}
+
+// What a command looks at: a stopped server's folder, or a running server. Empty: not given.
+struct Source {
+  std::string data;
+  std::string url;
+};
+
+// --data and --url, of which a command line may have one. What the environment says counts only
+// where it has neither, so that a variable set for another command never stands in the way: first
+// CITAS_URL, then, with `folder_by_environment`, CITAS_DATA.
+inline void add_source(CLI::App& command, Source& source, bool folder_by_environment) {
+  auto* data = command.add_option(
+      "--data", source.data,
+      folder_by_environment ? "A stopped server's data folder, or a copy of it (Env:CITAS_DATA)"
+                            : "A stopped server's data folder");
+  command.add_option("--url", source.url, "A running server (Env:CITAS_URL)")->excludes(data);
+}
+
+inline Source or_environment(Source source, bool folder_by_environment) {
+  if (!source.data.empty() || !source.url.empty()) return source;
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string(value == nullptr ? "" : value);
+  };
+  source.url = variable("CITAS_URL");
+  if (source.url.empty() && folder_by_environment) source.data = variable("CITAS_DATA");
+  return source;
 }
 
 }  // namespace citas::ops

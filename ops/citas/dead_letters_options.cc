@@ -9,25 +9,23 @@ namespace {
 struct Flags {
   DeadLettersTarget target;
   DeadLettersListing listing;
-  std::string data, id, reason;
+  Source source;
+  std::string id, reason;
   std::vector<std::string> ids;
   bool all_open = false;
 
   const DeadLettersTarget& resolved() {
-    if (!data.empty()) target.data = data;
+    const Source chosen = or_environment(source, false);
+    if (!chosen.data.empty()) target.data = chosen.data;
+    if (!chosen.url.empty()) target.url = chosen.url;
     return target;
   }
 };
 using SharedFlags = std::shared_ptr<Flags>;
 
-CLI::Option* add_url(CLI::App& command, Flags& flags) {
-  return command.add_option("--url", flags.target.url, "A running server")->envname("CITAS_URL");
-}
-
 CLI::App& add_reading(CLI::App& letters, const char* name, const char* help, Flags& flags) {
   CLI::App& command = *letters.add_subcommand(name, help);
-  auto* data = command.add_option("--data", flags.data, "A stopped server's data folder");
-  add_url(command, flags)->excludes(data);
+  add_source(command, flags.source, false);
   add_output(command, flags.target.output);
   command.add_flag("--quiet", flags.target.quiet, "No progress");
   return command;
@@ -56,7 +54,7 @@ void add_show(CLI::App& letters, const SharedFlags& flags, Action& action) {
 
 CLI::App& add_deciding(CLI::App& letters, const char* name, const char* help, Flags& flags) {
   CLI::App& command = *letters.add_subcommand(name, help);
-  add_url(command, flags);
+  command.add_option("--url", flags.source.url, "A running server")->envname("CITAS_URL");
   add_output(command, flags.target.output);
   command.add_flag("--quiet", flags.target.quiet, "No progress");
   return command;

@@ -19,13 +19,10 @@
 #include "ops/citas/projections_command.h"
 #include "ops/citas/serve.h"
 #include "ops/citas/tour.h"
+#include "workers/nats/server_url.h"
 
 namespace citas::ops {
 namespace {
-
-CLI::Option* add_data(CLI::App& command, std::string& data) {
-  return command.add_option("--data", data, "Data folder")->envname("CITAS_DATA");
-}
 
 // --- serve ---
 
@@ -104,8 +101,10 @@ void add_serve_options(CLI::App& command, ServeFlags& flags) {
                   "Free space of the log's disk below which the server is read-only, such as "
                   "512MiB; auto: that, or an eighth of a small disk")
       ->envname("CITAS_FREE_SPACE_FLOOR");
-  command.add_flag("--insecure-bind", flags.insecure_bind,
-                   "Serve beyond loopback although nobody's identity is checked");
+  command
+      .add_flag("--insecure-bind", flags.insecure_bind,
+                "Serve beyond loopback although nobody's identity is checked")
+      ->envname("CITAS_INSECURE_BIND");
   add_log_level(command, flags.log_level);
 }
 
@@ -138,7 +137,7 @@ Setting setting_of(const CLI::App& command, const CLI::Option& option) {
   Setting setting{"--" + option.get_lnames().front(),
                   is_switch ? "false" : option.get_default_str(), "default"};
   if (option.count() == 0) return setting;
-  setting.value = without_credentials(option.results().back(), "***@");
+  setting.value = workers::without_credentials(option.results().back(), "***@");
   setting.source = is_flag ? "flag" : "environment " + option.get_envname();
   return setting;
 }
@@ -218,7 +217,9 @@ void add_worker(CLI::App& app, Action& action) {
   auto flags = std::make_shared<Flags>();
   CLI::App& command =
       *app.add_subcommand("worker", "Run one country's processor until a signal stops it");
-  command.add_option("--country", flags->country, "Country code, such as PE")->required();
+  command.add_option("--country", flags->country, "Country code, such as PE")
+      ->required()
+      ->envname("CITAS_COUNTRY");
   command.add_option("--nats", flags->nats, "URL of the NATS server")
       ->required()
       ->envname("CITAS_NATS");
@@ -241,135 +242,33 @@ void add_worker(CLI::App& app, Action& action) {
   });
 }
 
-// --- events, verify, replay ---
-
-struct AuditFlags {
-  std::string data = "./data";
-  std::string url;
-  EventFilter filter;
-  std::uint64_t position = 0;
-  std::string expect;
-  Output output = Output::kTable;
-  bool quiet = false;
-
-  EventSource source() const { return {data, url}; }
-};
-
-void add_source(CLI::App& command, AuditFlags& flags) {
-  auto* data = add_data(command, flags.data);
-  command.add_option("--url", flags.url, "A running server, instead of a folder")->excludes(data);
-}
-
-void add_filter(CLI::App& command, EventFilter& filter) {
-  command.add_option("--tag", filter.tag, "Only events with this tag, such as insured:00500");
-  command.add_option("--type", filter.type, "Only events of this type");
-  command.add_option("--from", filter.from, "First position");
-  command.add_option("--to", filter.to, "Last position");
-}
-
-void add_events(CLI::App& app, Action& action) {
-  CLI::App& events = *app.add_subcommand("events", "Read the event log");
-  events.require_subcommand(1);
-  auto flags = std::make_shared<AuditFlags>();
-
-  CLI::App& list = *events.add_subcommand("list", "A line for each event");
-  add_source(list, *flags);
-  add_filter(list, flags->filter);
-  list.add_option("--limit", flags->filter.limit, "At most so many");
-  add_output(list, flags->output);
-  list.callback([flags, &action] {
-    action = [flags] { return list_events(flags->source(), flags->filter, flags->output); };
-  });
-
-  CLI::App& show = *events.add_subcommand("show", "One event");
-  show.add_option("position", flags->position, "Its position")->required();
-  add_source(show, *flags);
-  add_output(show, flags->output);
-  show.callback([flags, &action] {
-    action = [flags] { return show_event(flags->source(), flags->position, flags->output); };
-  });
-
-  CLI::App& whole = *events.add_subcommand("export", "The stored bytes, one event a line (NDJSON)");
-  add_source(whole, *flags);
-  add_filter(whole, flags->filter);
-  whole.callback([flags, &action] {
-    action = [flags] { return export_events(flags->source(), flags->filter); };
-  });
-}
-
-void add_verify(CLI::App& app, Action& action) {
-  auto flags = std::make_shared<AuditFlags>();
-  CLI::App& command = *app.add_subcommand("verify", "Prove that the log is whole and unaltered");
-  add_source(command, *flags);
-  command.add_option("--expect", flags->expect,
-                     "POSITION:HASH of a head written down earlier, which must be in the chain");
-  add_output(command, flags->output);
-  command.add_flag("--quiet", flags->quiet, "No progress");
-  command.callback([flags, &action] {
-    action = [flags] {
-      VerifyCommand verify{flags->source(), std::nullopt, flags->output, flags->quiet};
-      if (!flags->expect.empty()) {
-        verify.expected = parse_expected_head(flags->expect);
-        if (!verify.expected) {
-          return refuse({ErrorCode::kInvalidArgument,
-                         "--expect: use POSITION:HASH, the hash as 64 hex digits"});
-        }
-      }
-      return verify_log(verify);
-    };
-  });
-}
-
-void add_replay(CLI::App& app, Action& action) {
-  struct Flags {
-    std::string data = "./data";
-    ReplayOptions options;
-  };
-  auto flags = std::make_shared<Flags>();
-  CLI::App& command =
-      *app.add_subcommand("replay", "Fold the log anew and show what the read models come to");
-  add_data(command, flags->data);
-  command.add_option("--until", flags->options.until, "Last position; the whole log without");
-  add_output(command, flags->options.output);
-  command.add_flag("--quiet", flags->options.quiet, "No progress");
-  command.callback([flags, &action] {
-    action = [flags] {
-      flags->options.data = flags->data;
-      return replay_log(flags->options);
-    };
-  });
-}
-
 // --- projections ---
 
 void add_projections(CLI::App& app, Action& action) {
   struct Flags {
     ProjectionsTarget target;
-    std::string data, name;
+    Source source;
+    std::string name;
 
     const ProjectionsTarget& resolved() {
-      if (!data.empty()) target.data = data;
+      const Source chosen = or_environment(source, false);
+      if (!chosen.data.empty()) target.data = chosen.data;
+      if (!chosen.url.empty()) target.url = chosen.url;
       return target;
     }
   };
   auto flags = std::make_shared<Flags>();
   CLI::App& projections = *app.add_subcommand("projections", "Look at read models, rebuild them");
   projections.require_subcommand(1);
-  const auto add_target = [&flags](CLI::App& command) {
-    auto* data = command.add_option("--data", flags->data, "A stopped server's data folder");
-    command.add_option("--url", flags->target.url, "A running server")
-        ->excludes(data)
-        ->envname("CITAS_URL");
-  };
   CLI::App& list = *projections.add_subcommand("list", "Where each read model stands");
-  add_target(list);
+  add_source(list, flags->source, false);
   add_output(list, flags->target.output);
   list.callback(
       [flags, &action] { action = [flags] { return list_projections(flags->resolved()); }; });
   CLI::App& rebuild =
       *projections.add_subcommand("rebuild", "Build a read model anew beside the one that serves");
   rebuild.add_option("name", flags->name, "Its name")->required();
-  add_target(rebuild);
+  add_source(rebuild, flags->source, false);
   rebuild.add_flag("--quiet", flags->target.quiet, "No progress");
   rebuild.callback([flags, &action] {
     action = [flags] { return rebuild_projection(flags->resolved(), flags->name); };
@@ -476,9 +375,7 @@ int run(int argc, char** argv) {
   add_config(app, action);
   add_doctor(app, action);
   add_worker(app, action);
-  add_events(app, action);
-  add_verify(app, action);
-  add_replay(app, action);
+  add_audit(app, action);
   add_projections(app, action);
   add_dead_letters(app, action);
   add_backup(app, action);

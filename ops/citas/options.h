@@ -31,10 +31,6 @@ std::string to_string(const std::set<CountryCode>& countries);
 // "64MiB", "1.5GiB", "1048576". InvalidArgument: none of these.
 Result<std::uint64_t> parse_size(std::string_view text);
 
-// "nats://user:secret@host", or several separated by commas, with `mask` in the place of what is
-// before each host.
-std::string without_credentials(std::string_view urls, std::string_view mask);
-
 enum class AccessLog { kNone, kErrors, kAll };
 
 struct ServeOptions {

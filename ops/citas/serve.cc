@@ -32,14 +32,15 @@ void greet(const std::string& url, const ServeOptions& options) {
       "\n"
       "Book, look, and see what was recorded:\n"
       "  curl -s {0}/appointments -H 'Content-Type: application/json' -d "
-      "'{{\"insuredId\":\"00001\",\"scheduleId\":100,\"countryISO\":\"PE\"}}'\n"
+      "'{{\"insuredId\":\"00001\",\"scheduleId\":100,\"countryISO\":\"{5}\"}}'\n"
       "  curl -s {0}/appointments/00001\n"
       "  curl -s '{0}/events?tag=insured:00001'\n"
       "\n"
       "Ctrl-C drains and stops.\n",
       url, options.data.string(), to_string(options.countries),
       options.workers.empty() ? "elsewhere" : to_string(options.workers),
-      options.nats == "managed" || options.nats == "none" ? options.nats : "external");
+      options.nats == "managed" || options.nats == "none" ? options.nats : "external",
+      options.countries.begin()->text());
   std::fflush(stdout);
 }
 

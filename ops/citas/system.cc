@@ -93,11 +93,16 @@ Status System::open_projections() {
   engine_ = *std::move(engine);
   auto& live = engine_->live(projections::AppointmentsByInsured::kName);
   appointments_ = std::make_unique<projections::AppointmentsQuery>(live, *log_, codec_);
-  dead_letters_ = std::make_unique<projections::DeadLettersQuery>(
-      engine_->live(projections::DeadLetters::kName), *log_, codec_);
+  auto& letters = engine_->live(projections::DeadLetters::kName);
+  dead_letters_ = std::make_unique<projections::DeadLettersQuery>(letters, *log_, codec_);
   pending_ = std::make_unique<PendingFromProjection>(
       engine_->live(projections::PendingAppointments::kName));
-  live.add_listener([this](Position position) { server_->advance(position.value()); });
+  const auto tell = [this](api::Feed feed) {
+    return [this, feed](Position at) { server_->advance(api::number_of(feed), at.value()); };
+  };
+  log_->add_commit_listener(tell(api::Feed::kLog));
+  live.add_listener(tell(api::Feed::kAppointments));
+  letters.add_listener(tell(api::Feed::kDeadLetters));
   admin_ = std::make_unique<ProjectionsAdmin>(*engine_, json_log_);
   return {};
 }

@@ -127,6 +127,27 @@ def test_a_running_server_by_url(new_server):
     ).body
 
 
+def test_the_environment_stands_in_no_flags_way(filled, monkeypatch, new_server):
+    monkeypatch.setenv("CITAS_URL", "http://127.0.0.1:1")
+    verified = citas("verify", "--data", filled.data)
+    assert verified.returncode == 0, verified.stderr
+    assert citas("projections", "list", "--data", filled.data).returncode == 0
+    assert citas("deadletters", "list", "--data", filled.data).returncode == 0
+    monkeypatch.delenv("CITAS_URL")
+    monkeypatch.setenv("CITAS_DATA", str(filled.data))
+    assert citas("verify").stdout == verified.stdout
+    server = new_server().start()
+    assert citas("events", "list", "--url", server.client.url).returncode == 0
+    both = citas("verify", "--data", filled.data, "--url", server.client.url)
+    assert both.returncode == 2 and "excludes" in both.stderr
+
+
+def test_a_type_that_no_event_has(filled):
+    for command in ("list", "export"):
+        result = citas("events", command, "--data", filled.data, "--type", "AppointmentRequestd")
+        assert result.returncode == 2 and "no event type" in result.stderr
+
+
 def test_a_copy_serves_on(filled, copy, new_server):
     server = new_server()
     shutil.move(copy, server.data)

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "workers/nats/nats_publisher.h"
+#include "workers/nats/server_url.h"
 
 namespace citas::workers {
 namespace {
@@ -131,15 +132,16 @@ Result<std::unique_ptr<NatsBus>> NatsBus::open(const NatsOptions& options, Wakeu
 }
 
 Status NatsBus::connect(const NatsOptions& options) {
+  const std::string shown = without_credentials(options.url, "***@");
   auto closure = std::make_unique<SharedState>(state_);
   const OptionsBuilder builder = build_options(options, closure.get());
   if (builder.status() != NATS_OK) {
-    return failure(nats_error("the options for " + options.url, builder.status()));
+    return failure(nats_error("the options for " + shown, builder.status()));
   }
   natsConnection* connection = nullptr;
   const natsStatus status = natsConnection_Connect(&connection, builder.get());
   if (status != NATS_OK && status != NATS_NOT_YET_CONNECTED) {
-    return failure(nats_error("connecting to " + options.url, status));
+    return failure(nats_error("connecting to " + shown, status));
   }
   connection_.reset(connection);
   closure.release();  // on_closed() gives it back

@@ -5,8 +5,8 @@
 
 #include "ops/citas/doctor/bus.h"
 #include "ops/citas/doctor/process.h"
-#include "ops/citas/options.h"
 #include "workers/nats/server_process.h"
+#include "workers/nats/server_url.h"
 #include "workers/topology.h"
 
 namespace citas::ops::doctor {
@@ -59,9 +59,9 @@ ManagedBusFacts look_at_managed_bus(const std::filesystem::path& data, bool serv
 }
 
 ExternalBusFacts look_at_external_bus(const std::string& url, bool server_runs) {
-  return {.url = without_credentials(url, "***@"),
+  return {.url = workers::without_credentials(url, "***@"),
           .ours = workers::probe_server({.url = url}, all_streams()),
-          .anonymous = workers::probe_server({.url = without_credentials(url, "")}),
+          .anonymous = workers::probe_server({.url = workers::without_credentials(url, "")}),
           .server_runs = server_runs};
 }
 

@@ -115,7 +115,6 @@ const Case kRequestLines[] = {
     {"TwoSpaces", line("GET  / HTTP/1.1"), 400},
     {"LowerCaseVersion", line("GET / http/1.1"), 400},
     {"UnknownMethod", line("BREW /pot HTTP/1.1"), 501},
-    {"Trace", line("TRACE / HTTP/1.1"), 501},
     {"Connect", line("CONNECT host:443 HTTP/1.1"), 501},
     {"StarForGet", line("GET * HTTP/1.1"), 400},
     {"Relative", line("GET x HTTP/1.1"), 400},

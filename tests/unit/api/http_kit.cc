@@ -51,6 +51,7 @@ Response ScriptedApplication::refuse(const Refusal& refusal, const Request& requ
   Response response = text(std::string(refusal.code), refusal.status);
   const std::string* id = request.headers.find("Request-Id");
   if (id != nullptr) response.headers.push_back({"Request-Id", *id});
+  if (refusal.status == 503) response.headers.push_back({"Retry-After", "7"});
   return response;
 }
 
@@ -63,6 +64,14 @@ std::optional<std::string> Answer::header(std::string_view name) const {
     if (equals_ignoring_case(field.name, name)) return field.value;
   }
   return std::nullopt;
+}
+
+std::vector<std::string> Answer::all(std::string_view name) const {
+  std::vector<std::string> values;
+  for (const Field& field : headers) {
+    if (equals_ignoring_case(field.name, name)) values.push_back(field.value);
+  }
+  return values;
 }
 
 Client::Client(std::uint16_t port, int receive_buffer)

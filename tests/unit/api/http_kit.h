@@ -49,6 +49,7 @@ struct Answer {
   std::string body;
 
   std::optional<std::string> header(std::string_view name) const;
+  std::vector<std::string> all(std::string_view name) const;
 };
 
 // A client's connection. Calls fail the test instead of waiting for ever.

@@ -25,7 +25,7 @@ class HttpParkTest : public HttpTest {
 
   void advance(std::uint64_t position) {
     visible = position;
-    server->advance(position);
+    server->advance(0, position);
   }
 
   bool parked(std::uint64_t count) {
@@ -59,6 +59,28 @@ TEST_P(HttpParkInPoolTest, WakesThoseWhosePositionIsReached) {
 
 INSTANTIATE_TEST_SUITE_P(Pools, HttpParkInPoolTest,
                          ::testing::Values(Pool::kInline, Pool::kReader));
+
+TEST_F(HttpParkTest, NewsOfOneFeedWakesNobodyOfAnother) {
+  std::atomic<std::uint64_t> second{0};
+  application.on_handle = [&](const Request& request) -> Outcome {
+    if (second >= 5) return text("visible");
+    if (request.parked_timed_out) return text("timed out", 503);
+    return Park{5, timeout, 1};
+  };
+  serve();
+  Client client = connect();
+  client.send(get("/"));
+  ASSERT_TRUE(parked(1));
+  server->advance(0, 9);
+  // Served by the same loop after the news: the parked one has not been handled again.
+  second = 4;
+  server->advance(1, 4);
+  EXPECT_EQ(server->stats().connections_parked, 1U);
+  second = 5;
+  server->advance(1, 5);
+  EXPECT_EQ(client.receive().body, "visible");
+  EXPECT_EQ(application.handled, 2) << "once when it came, once when its feed got there";
+}
 
 TEST_F(HttpParkTest, TimesOut) {
   timeout = 50ms;

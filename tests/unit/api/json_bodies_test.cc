@@ -155,6 +155,12 @@ TEST(BookingJson, RefusesRepeatedFields) {
               testing::ElementsAre("medicId:repeated_field"));
 }
 
+TEST(BookingJson, NamesARepeatedFieldOnceHoweverOftenItComes) {
+  std::string body = R"("scheduleId":1)";
+  for (int i = 0; i < 1'000; ++i) body.append(R"(,"scheduleId":1)");
+  EXPECT_THAT(faults(with(body)), testing::ElementsAre("scheduleId:repeated_field"));
+}
+
 TEST(BookingJson, BoundsDepthAndTheNumberOfNamedFields) {
   const auto nested = [](std::size_t depth) {
     return with("\"a\":" + std::string(depth, '[') + std::string(depth, ']'));

@@ -209,6 +209,8 @@ TEST(LookingUpAnAppointment, ShowsItsStateAndEntityTag) {
 
   EXPECT_EQ(json_of(api.get(path + "?asOf=1"))["status"], "pending");
   EXPECT_EQ(header(api.get(path + "?asOf=1"), "ETag"), "\"1-1\"");
+  EXPECT_EQ(json_of(api.get(path + "/history"))["events"].size(), 2U);
+  EXPECT_EQ(json_of(api.get(path + "/history?asOf=1"))["events"].size(), 1U);
 }
 
 TEST(LookingUpAnAppointment, IsHiddenFromOthers) {
@@ -239,7 +241,7 @@ TEST(LookingUpAnAppointment, NamesInvalidParameters) {
       {"/appointments/00001/" + id + "?minPosition=18446744073709551616", 1},
       {"/appointments/00001/" + id + "?asOf=1", 1},  // beyond the log
       {"/appointments/00001/" + id + "?asOf=", 1},
-      {"/appointments/00001/" + id + "/history?asOf=0", 1},
+      {"/appointments/00001/" + id + "/history?asOf=1", 1},
       {"/appointments/1/" + id + "/history?limit=1", 2}};
   for (const auto& [target, count] : targets) {
     const auto refused = api.get(target);

@@ -173,6 +173,20 @@ TEST_F(Events, HaveAHead) {
                   {"hash", to_hex(head.hash)}}));
 }
 
+TEST_F(Events, WaitForMinPosition) {
+  for (const char* path : {"/events", "/events/head", "/events/7"}) {
+    auto waiting = request("GET", std::string{path} + "?minPosition=7");
+    const auto outcome = api.handle(waiting);
+    ASSERT_TRUE(std::holds_alternative<http::Park>(outcome)) << path;
+    EXPECT_EQ(std::get<http::Park>(outcome).position, 7U);
+    EXPECT_EQ(std::get<http::Park>(outcome).feed, number_of(Feed::kLog));
+  }
+  api.post("/appointments", booking("00500", 200));
+  for (const char* path : {"/events", "/events/head", "/events/7"}) {
+    EXPECT_EQ(api.get(std::string{path} + "?minPosition=7").status, 200) << path;
+  }
+}
+
 TEST(EmptyLog, HasTheGenesisForItsHead) {
   Api api;
   const json head = json_of(api.get("/events/head"));

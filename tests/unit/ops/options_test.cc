@@ -23,14 +23,5 @@ TEST(ParseSize, RefusesAnythingElse) {
   }
 }
 
-TEST(WithoutCredentials, MasksThoseOfEachUrl) {
-  EXPECT_EQ(without_credentials("nats://a:secret@one:1,nats://two:2,nats://b@three", "***@"),
-            "nats://***@one:1,nats://two:2,nats://***@three");
-  EXPECT_EQ(without_credentials("nats://a:s@cret@one", ""), "nats://one");
-  EXPECT_EQ(without_credentials("a:secret@one:1", ""), "one:1");
-  EXPECT_EQ(without_credentials("managed", "***@"), "managed");
-  EXPECT_EQ(without_credentials("", "***@"), "");
-}
-
 }  // namespace
 }  // namespace citas::ops

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "projections/fold.h"
 #include "tests/unit/projections/read_model.h"
 
 namespace citas::projections {
@@ -173,6 +174,17 @@ TEST_F(AppointmentsQueryTest, ThePastCannotBeBeyondTheLog) {
             ErrorCode::kInvalidArgument);
   const auto nothing = query_.list_as_of(Position{}, kDefaultTenant, insured("00001"), {}, {});
   EXPECT_EQ(nothing.value().appointments, "[]");
+}
+
+TEST_F(AppointmentsQueryTest, ThePastOfALongHistoryIsNotFolded) {
+  for (std::size_t i = 0; i <= kMaxFoldedEvents; ++i) {
+    model_.history.request("00001", slot("PE", static_cast<std::int64_t>(i) + 1));
+  }
+  const auto as_of = [&](std::size_t position) {
+    return query_.list_as_of(Position{position}, kDefaultTenant, insured("00001"), {}, {});
+  };
+  EXPECT_EQ(as_of(kMaxFoldedEvents).value().total, kMaxFoldedEvents);
+  EXPECT_EQ(as_of(kMaxFoldedEvents + 1).error().code, ErrorCode::kFailedPrecondition);
 }
 
 // --- Properties, on random histories ---
