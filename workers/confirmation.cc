@@ -11,6 +11,7 @@ constexpr std::string_view kType = "AppointmentConfirmation";
 constexpr std::string_view kSource = "appointment.service";
 constexpr std::string_view kConfirmed = "confirmed";
 constexpr std::string_view kRefused = "refused";
+constexpr std::string_view kNoReason = "unspecified";
 
 std::string_view outcome_word(const Confirmation& confirmation) {
   return std::holds_alternative<RegistrationId>(confirmation.outcome) ? kConfirmed : kRefused;
@@ -34,9 +35,14 @@ Result<std::variant<RegistrationId, ReasonCode>> read_outcome(const FlatJson& js
     return RegistrationId{*registration};
   }
   if (word != kRefused) return wrong("outcome");
+  // A processor may have registered the request before it refused it: that says nothing here.
+  if (json.has("registrationId") && !uuid_field(json, "registrationId")) {
+    return wrong("registrationId");
+  }
+  if (!json.has("reason")) return ReasonCode::parse(kNoReason).value();
   const auto text = json.string("reason");
   const auto reason = text ? ReasonCode::parse(*text) : std::nullopt;
-  if (!reason || json.has("registrationId")) return wrong("reason");
+  if (!reason) return wrong("reason");
   return *reason;
 }
 

@@ -3,7 +3,7 @@
 //
 //   {"type":"AppointmentConfirmation","source":"appointment.service","appointmentId":…,
 //    "requestEventId":…,"countryISO":…,"outcome":"confirmed","registrationId":…}
-//   {… "outcome":"refused","reason":…}
+//   {… "outcome":"refused","reason":…}    without a reason: "unspecified"
 #pragma once
 
 #include <string>

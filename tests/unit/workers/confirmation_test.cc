@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "tests/unit/workers/log_world.h"
 #include "workers/dead_letter.h"
 #include "workers/reconciler.h"
@@ -30,6 +32,23 @@ TEST(Confirmation, HasThePublishedForm) {
 TEST(Confirmation, WhatIsWrittenCanBeRead) {
   EXPECT_EQ(parse_confirmation(encode(kConfirmed)).value(), kConfirmed);
   EXPECT_EQ(parse_confirmation(encode(kRefused)).value(), kRefused);
+}
+
+TEST(Confirmation, ARefusalMayLeaveItsReasonOut) {
+  auto json = nlohmann::json::parse(encode(kRefused));
+  json.erase("reason");
+  EXPECT_EQ(std::get<ReasonCode>(parse_confirmation(json.dump()).value().outcome).text(),
+            "unspecified");
+  json["reason"] = "The doctor, Jane Roe, is ill";
+  EXPECT_FALSE(parse_confirmation(json.dump())) << "free text could hold a person's data";
+}
+
+TEST(Confirmation, ARefusalMayNameARegistration) {
+  auto json = nlohmann::json::parse(encode(kRefused));
+  json["registrationId"] = "01890a5d-ac96-774b-bcce-b302099a8057";
+  EXPECT_EQ(parse_confirmation(json.dump()).value(), kRefused);
+  json["registrationId"] = "none";
+  EXPECT_FALSE(parse_confirmation(json.dump()));
 }
 
 TEST(Confirmation, HostileBytesAreRefused) {
