@@ -33,10 +33,24 @@ follow() {
   printf '\r\033[K' >&2
 }
 
+# A compiler that runs out of disk says so in sixty lines, and not first.
+require_room_to_build() {
+  local folder=build/$1 needed_mib=300 built_mib free_mib
+  [[ $1 == [at]san ]] && needed_mib=1300
+  mkdir -p "$folder"
+  built_mib=$(du -sm "$folder" | cut -f 1)
+  free_mib=$(df --output=avail -BM "$folder" | tail -n 1 | tr -dc 0-9)
+  ((built_mib + free_mib >= needed_mib)) && return
+  printf 'citas: %s has %d MiB free, and building takes %d: make room, or build elsewhere\n' \
+    "$(df --output=target "$folder" | tail -n 1)" "$free_mib" $((needed_mib - built_mib)) >&2
+  return 1
+}
+
 # Configures and builds a preset of CMakePresets.json; more arguments name targets.
 build_preset() {
   local preset=$1
   shift
+  require_room_to_build "$preset"
   local targets=()
   (($#)) && targets=(--target "$@")
   step "Configuring $preset" cmake --preset "$preset"
