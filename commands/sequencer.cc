@@ -274,15 +274,18 @@ Result<std::size_t> Sequencer::step() {
   }
   events_ += append.records.size();
   ++batches_;
-  std::vector<Outcome> outcomes = batch.finish(log_.committed());
+  answering_([&] { answer(waiting, batch.finish(log_.committed())); });
+  commands_ += waiting.size();
+  cache_->trim();
+  return waiting.size();
+}
+
+void Sequencer::answer(std::vector<Waiting>& waiting, std::vector<Outcome> outcomes) {
   for (std::size_t i = 0; i < waiting.size(); ++i) {
     if (!outcomes[i]) ++rejected_;
     if (outcomes[i] && outcomes[i]->replayed) ++replayed_;
     waiting[i].done(std::move(outcomes[i]));
   }
-  commands_ += waiting.size();
-  cache_->trim();
-  return waiting.size();
 }
 
 Error Sequencer::fail(Error error) {

@@ -86,6 +86,12 @@ class Sequencer {
   // Called on the stepping thread after each batch. Set before the first step.
   void observe_batches(std::function<void(const BatchObservation&)> observer);
 
+  // Answers a batch by calling what it is given, on the stepping thread: whoever sends the answers
+  // on can do so with all of them at once. Set before the first step.
+  void answer_with(std::function<void(const std::function<void()>&)> answering) {
+    answering_ = std::move(answering);
+  }
+
   const std::set<CountryCode>& countries() const { return options_.countries; }
 
  private:
@@ -96,6 +102,7 @@ class Sequencer {
   class Batch;
 
   std::vector<Waiting> take_waiting();
+  void answer(std::vector<Waiting>& waiting, std::vector<Outcome> outcomes);
   // Stops for good: answers what waits in the queue, and returns the error for the driver.
   Error fail(Error error);
 
@@ -107,6 +114,9 @@ class Sequencer {
   const std::unique_ptr<StateCache> cache_;
   std::function<Status()> gate_ = [] { return Status{}; };
   std::function<void(const BatchObservation&)> observer_;
+  std::function<void(const std::function<void()>&)> answering_ = [](const auto& answer) {
+    answer();
+  };
 
   mutable std::mutex mutex_;
   std::condition_variable work_;

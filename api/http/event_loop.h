@@ -56,6 +56,8 @@ class EventLoop {
   // Thread-safe.
   void notice_position(std::size_t feed, std::uint64_t position);
   void wake() { inbox_->wake(); }
+  void hold() { inbox_->hold(); }
+  void release() { inbox_->release(); }
   const LoopStats& stats() const { return stats_; }
 
  private:

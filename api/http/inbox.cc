@@ -40,11 +40,23 @@ void Inbox::close() {
   std::swap(dropped, mail_);
 }
 
-// The counter is never read, so each write is an edge for epoll.
+void Inbox::hold() {
+  const std::lock_guard lock(mutex_);
+  ++holders_;
+}
+
+void Inbox::release() {
+  const std::lock_guard lock(mutex_);
+  if (--holders_ == 0 && signalled_) write_event();
+}
+
 void Inbox::signal() {
   if (signalled_) return;
   signalled_ = true;
-  CHECK(::eventfd_write(event_.get(), 1) == 0);
+  if (holders_ == 0) write_event();
 }
+
+// The counter is never read, so each write is an edge for epoll.
+void Inbox::write_event() { CHECK(::eventfd_write(event_.get(), 1) == 0); }
 
 }  // namespace citas::api::http

@@ -41,6 +41,9 @@ class Inbox {
   void post(Return returned);
   // Makes the loop look around.
   void wake();
+  // Between the two, what comes in wakes nobody; the last release() does, once.
+  void hold();
+  void release();
 
   // For the loop. fd() becomes readable, as an edge, with the first thing after a collect().
   int fd() const { return event_.get(); }
@@ -48,13 +51,15 @@ class Inbox {
   void close();
 
  private:
-  void signal();  // with mutex_ held
+  void signal();  // these two with mutex_ held
+  void write_event();
 
   Descriptor event_;
-  std::mutex mutex_;  // guards the three below
+  std::mutex mutex_;  // guards what is below
   Mail mail_;
   bool signalled_ = false;
   bool closed_ = false;
+  int holders_ = 0;
 };
 
 }  // namespace citas::api::http

@@ -80,6 +80,12 @@ class Server::Impl {
     for (const auto& loop : loops_) loop->notice_position(feed, position);
   }
 
+  void answer_together(const std::function<void()>& answer) {
+    for (const auto& loop : loops_) loop->hold();
+    answer();
+    for (const auto& loop : loops_) loop->release();
+  }
+
   bool drain(std::chrono::milliseconds deadline) {
     core_.draining = true;
     for (const auto& loop : loops_) loop->wake();
@@ -139,6 +145,9 @@ Server::~Server() = default;
 Status Server::start() { return impl_->start(); }
 std::uint16_t Server::port() const { return impl_->port(); }
 void Server::advance(std::size_t feed, std::uint64_t position) { impl_->advance(feed, position); }
+void Server::answer_together(const std::function<void()>& answer) {
+  impl_->answer_together(answer);
+}
 bool Server::drain(std::chrono::milliseconds deadline) { return impl_->drain(deadline); }
 void Server::stop() { impl_->stop(); }
 Stats Server::stats() const { return impl_->stats(); }

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -89,6 +90,10 @@ class Server {
   // Something of `feed` has become visible up to `position`: wakes what is parked for it. Never
   // blocks, and costs a few atomic operations when nothing waits.
   void advance(std::size_t feed, std::uint64_t position);
+
+  // Runs `answer`, which completes many deferred requests: the threads that send the responses are
+  // woken once, after it, instead of for each. Short; `answer` must not throw.
+  void answer_together(const std::function<void()>& answer);
 
   // Stops accepting, answers what was received, with "Connection: close", and closes idle
   // connections. True when all are gone in time. Then call stop().

@@ -199,6 +199,7 @@ Status System::start_http() {
   http.address = options_.listen.host;
   http.port = options_.listen.port;
   server_ = std::make_unique<api::http::Server>(*application_, http);
+  sequencer_->answer_with([this](const auto& answer) { server_->answer_together(answer); });
   sequencer_thread_ =
       std::make_unique<commands::SequencerThread>(*sequencer_, [this](const Error& error) {
         write_side_failed_ = true;

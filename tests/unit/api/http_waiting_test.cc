@@ -1,10 +1,12 @@
 // Requests that wait without a thread: parked, deferred; and the end of the server.
 #include <gmock/gmock.h>
+#include <sys/eventfd.h>
 
 #include <future>
 #include <mutex>
 #include <thread>
 
+#include "api/http/inbox.h"
 #include "tests/unit/api/http_kit.h"
 
 namespace citas::api::http {
@@ -255,6 +257,44 @@ TEST_F(HttpDeferTest, DrainFinishesWhatWasAccepted) {
   EXPECT_EQ(answer.header("Connection"), "close");
   EXPECT_EQ(busy.rest(), "");
   EXPECT_TRUE(drained.get());
+}
+
+TEST_F(HttpDeferTest, ManyAreAnsweredTogether) {
+  serve();
+  std::vector<Client> clients;
+  for (int i = 0; i < 8; ++i) {
+    clients.push_back(connect());
+    clients.back().send(get("/"));
+  }
+  const auto completions = take(8);
+  server->answer_together([&] {
+    for (const Completion& one : completions) one.complete([] { return text("all"); });
+  });
+  for (Client& client : clients) EXPECT_EQ(client.receive().body, "all");
+}
+
+// How often the loop was woken since the last call.
+std::uint64_t wakes(const Inbox& inbox) {
+  eventfd_t count = 0;
+  return ::eventfd_read(inbox.fd(), &count) == 0 ? count : 0;
+}
+
+TEST(InboxTest, WakesOnceForWhatComesInWhileItIsHeld) {
+  Inbox inbox;
+  inbox.hold();
+  inbox.hold();
+  for (int i = 0; i < 3; ++i) inbox.post(Return{});
+  EXPECT_EQ(wakes(inbox), 0U);
+  inbox.release();
+  EXPECT_EQ(wakes(inbox), 0U) << "somebody else still holds it";
+  inbox.release();
+  EXPECT_EQ(wakes(inbox), 1U);
+  EXPECT_EQ(inbox.collect().returns.size(), 3U);
+  inbox.hold();
+  inbox.release();
+  EXPECT_EQ(wakes(inbox), 0U) << "nothing came in";
+  inbox.post(Return{});
+  EXPECT_EQ(wakes(inbox), 1U);
 }
 
 TEST_F(HttpDeferTest, DrainGivesUpInTime) {
