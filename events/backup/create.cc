@@ -11,13 +11,6 @@ namespace {
 
 constexpr std::size_t kPage = 1'024;
 
-// "20261124T201530123Z": sorts by time, and names a folder anywhere.
-std::string id_at(Timestamp time) {
-  std::string id = format_rfc3339(time);
-  std::erase_if(id, [](char c) { return c == '-' || c == ':' || c == '.'; });
-  return id;
-}
-
 // A clock that went back must not make a new backup look older than its predecessor.
 std::string next_id(const Catalog& catalog, Timestamp now) {
   std::string newest;
@@ -148,8 +141,7 @@ Status Creation::copy_segment() {
   info.results = builder.results();
   info.results_at_end = *at_end;
   const std::string file = builder.finish();
-  const std::string number = std::to_string(1'000'000 + backup_.segments.size() + 1).substr(1);
-  info.file = backup_.id + "/" + number + ".segment";
+  info.file = segment_file(backup_.id, backup_.segments.size() + 1);
   info.size_bytes = file.size();
   info.sha256 = sha256({file});
   backup_.segments.push_back(info);

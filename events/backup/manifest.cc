@@ -10,7 +10,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kFormat = 1;
-constexpr std::string_view kFile = "/manifest.json";
 constexpr std::string_view kBeforeHash = R"({"sha256":")";
 constexpr std::string_view kBeforeBody = R"(","backup":)";
 constexpr std::string_view kBehindBody = "}\n";
@@ -148,13 +147,6 @@ Result<Manifest> read_body(const Json& json) {
 }  // namespace
 
 std::string_view to_string(Kind kind) { return kind == Kind::kFull ? "full" : "incremental"; }
-
-std::string manifest_file(std::string_view id) { return std::string(id).append(kFile); }
-
-std::optional<std::string> id_of_manifest_file(std::string_view file) {
-  if (!file.ends_with(kFile)) return std::nullopt;
-  return std::string(file.substr(0, file.size() - kFile.size()));
-}
 
 std::string encode(const Manifest& manifest) {
   Json segments = Json::array();

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "events/backup/file_name.h"
 #include "events/base/result.h"
 #include "events/log_identity.h"
 #include "events/record.h"
@@ -54,10 +55,6 @@ struct Manifest {
 
   friend bool operator==(const Manifest&, const Manifest&) = default;
 };
-
-std::string manifest_file(std::string_view id);
-// nullopt: the file is not a manifest's.
-std::optional<std::string> id_of_manifest_file(std::string_view file);
 
 std::string encode(const Manifest& manifest);
 // Corruption: not what encode() wrote, or segments that do not continue each other.

@@ -202,11 +202,33 @@ class RestoreProgress {
   std::optional<ProgressBar> bar_;
 };
 
+// Whether `inner` is `outer` or lies in it, by whatever names and links.
+bool lies_in(const std::filesystem::path& inner, const std::filesystem::path& outer) {
+  std::error_code error;
+  auto at = std::filesystem::weakly_canonical(std::filesystem::absolute(inner), error);
+  for (;; at = at.parent_path()) {
+    if (std::filesystem::equivalent(at, outer, error)) return true;
+    if (at == at.parent_path()) return false;
+  }
+}
+
+// Backups in the folder that they are of are lost with it, and can be taken for part of it.
+Status check_apart(const std::filesystem::path& backups, const std::filesystem::path& data) {
+  for (const auto& folder : {data, data / "log"}) {  // which may be a link to elsewhere
+    if (!lies_in(backups, folder) && !lies_in(folder, backups)) continue;
+    return failure(ErrorCode::kInvalidArgument,
+                   "--backups: " + backups.string() + " is, holds or lies in the data folder " +
+                       data.string() + "; name a folder apart from it, best on another disk");
+  }
+  return {};
+}
+
 }  // namespace
 
 int create_backup(const BackupTarget& target, const std::filesystem::path& data,
                   const BackupCreateOptions& options) {
   static_cast<void>(::nice(kNiceness));
+  if (const Status apart = check_apart(target.backups, data); !apart) return refuse(apart.error());
   const auto source = OfflineLog::open(data, RocksDbEventLog::Mode::kFollow);
   if (!source) return refuse(source.error());
   auto store = FileBackupStore::open(target.backups, FileBackupStore::Access::kWrite);

@@ -232,6 +232,23 @@ def test_never_over_a_log(small):
     assert citas("verify", "--data", small.data).stdout == before
 
 
+@pytest.mark.parametrize("place", ["", "log", "log/db", "backups", ".."])
+def test_never_into_the_data_folder(new_server, tmp_path, place):
+    """Not even by another name: whatever is removed there is a log that a server has open."""
+    server = new_server("--nats", "none").start()
+    book_all(server.client, 1, 3)
+    before = sorted(server.data.rglob("*"))
+    link = tmp_path / "link"
+    link.symlink_to(server.data)
+    refused = citas("backup", "create", "--data", server.data, "--backups", link / place)
+    assert refused.returncode == 2, refused.stderr
+    assert "name a folder apart from it" in refused.stderr
+    assert sorted(server.data.rglob("*")) == before
+    book_all(server.client, 4, 1)
+    server.stop()
+    assert citas("verify", "--data", server.data).returncode == 0
+
+
 def test_what_cannot_be_is_one_clear_line(small, tmp_path):
     backups = small.folder / "backups"
     cases = [

@@ -9,12 +9,14 @@
 #include <utility>
 #include <vector>
 
+#include "events/backup/file_name.h"
+
 namespace citas::backup {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kUnfinished[] = ".unfinished";
+constexpr std::string_view kUnfinished = ".unfinished";
 constexpr std::size_t kReadBytes = std::size_t{1} << 20;
 
 Error trouble(std::string_view what, const fs::path& path, int error) {
@@ -59,12 +61,30 @@ Status make_folder(const fs::path& folder) {
   return failure(trouble("make", folder, errno));
 }
 
-void remove_unfinished(const fs::path& folder) {
-  std::error_code ignored;
-  std::vector<fs::path> left;
-  for (const auto& entry : fs::recursive_directory_iterator(folder, ignored)) {
-    if (entry.path().extension() == kUnfinished) left.push_back(entry.path());
+// Visits what lies in folders of backups, by its name in the store; it may be somebody else's.
+template <typename Visit>
+std::error_code visit_files(const fs::path& folder, const Visit& visit) {
+  std::error_code error;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    const std::string id = at->path().filename().string();
+    if (!time_of_id(id) || !at->is_directory(error)) continue;
+    for (fs::directory_iterator file(at->path(), error); !error && file != end;
+         file.increment(error)) {
+      visit(id + "/" + file->path().filename().string(), *file);
+    }
+    if (error) return error;
   }
+  return error;
+}
+
+void remove_unfinished(const fs::path& folder) {
+  std::vector<fs::path> left;
+  visit_files(folder, [&](std::string_view name, const fs::directory_entry& file) {
+    if (!name.ends_with(kUnfinished)) return;
+    name.remove_suffix(kUnfinished.size());
+    if (is_backup_file(name)) left.push_back(file.path());
+  });
+  std::error_code ignored;
   for (const fs::path& path : left) fs::remove(path, ignored);
 }
 
@@ -91,14 +111,11 @@ Result<std::unique_ptr<FileBackupStore>> FileBackupStore::open(const fs::path& f
 
 Result<std::map<std::string, std::uint64_t, std::less<>>> FileBackupStore::list() const {
   std::map<std::string, std::uint64_t, std::less<>> files;
-  std::error_code error;
-  for (fs::recursive_directory_iterator at(folder_, error), end; !error && at != end;
-       at.increment(error)) {
-    if (at.depth() == 0 || !at->is_regular_file(error)) continue;
-    if (at->path().extension() == kUnfinished) continue;
-    const std::uint64_t size = at->file_size(error);
-    files.emplace(at->path().lexically_relative(folder_).generic_string(), size);
-  }
+  std::error_code unknown_size;
+  const std::error_code error =
+      visit_files(folder_, [&](const std::string& name, const fs::directory_entry& file) {
+        if (is_backup_file(name)) files.emplace(name, file.file_size(unknown_size));
+      });
   if (error) return failure(trouble("list", folder_, error.value()));
   return files;
 }
@@ -120,7 +137,8 @@ Result<std::string> FileBackupStore::read(std::string_view name) const {
 
 Status FileBackupStore::write(std::string_view name, std::string_view bytes) {
   const fs::path path = folder_ / name;
-  const fs::path unfinished = path.string() + kUnfinished;
+  const fs::path unfinished = path.string().append(kUnfinished);
+  if (const Status ours = check_backup_file(name); !ours) return ours;
   if (const Status made = make_folder(path.parent_path()); !made) return made;
   if (fs::exists(path)) {
     return failure(ErrorCode::kConflict, "backups: " + path.string() + " exists");
@@ -133,6 +151,7 @@ Status FileBackupStore::write(std::string_view name, std::string_view bytes) {
 }
 
 Status FileBackupStore::remove(std::string_view name) {
+  if (const Status ours = check_backup_file(name); !ours) return ours;
   const fs::path path = folder_ / name;
   if (::unlink(path.c_str()) != 0) {
     return errno == ENOENT ? Status{} : failure(trouble("remove", path, errno));

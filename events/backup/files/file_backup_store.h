@@ -1,4 +1,4 @@
-// A BackupStore in a folder: one subfolder for each backup.
+// A BackupStore in a folder: one subfolder for each backup. Anything else there stays as it is.
 //
 // A file is written under another name, synced, given its own name, and its folder synced. The
 // folder's LOCK is held while the store is open: by one writer, or any number of readers, so that
@@ -19,8 +19,8 @@ class FileBackupStore final : public BackupStore {
  public:
   enum class Access { kRead, kWrite };
 
-  // kWrite makes the folder, and removes what earlier writers left unfinished; kRead changes
-  // nothing.
+  // kWrite makes the folder, and removes what earlier writers left unfinished of backups; kRead
+  // changes nothing.
   //   NotFound            kRead, and there is no such folder
   //   FailedPrecondition  another process is writing, or for kWrite, reading
   static Result<std::unique_ptr<FileBackupStore>> open(const std::filesystem::path& folder,

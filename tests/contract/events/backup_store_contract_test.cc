@@ -13,7 +13,23 @@ namespace {
 
 using citas::testing::TempFolder;
 using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 using ::testing::Pair;
+
+constexpr char kFirst[] = "20260101T000000000Z/000001.segment";
+constexpr char kSecond[] = "20260101T000000000Z/manifest.json";
+constexpr char kLast[] = "20260102T235959999Z/1000000.segment";
+// Names that only resemble those of backups.
+constexpr const char* kForeign[] = {"photos/a.txt",
+                                    "log/HEAD",
+                                    "log/000001.segment",
+                                    "20260101T000000000Z/notes.txt",
+                                    "20260101T000000000Z/00001.segment",
+                                    "20260101T000000000Z/00000x.segment",
+                                    "20260101T000000000Z/deep/000001.segment",
+                                    "20261301T000000000Z/000001.segment",
+                                    "20260101T000000000z/manifest.json",
+                                    "2026-0101T00000000Z/manifest.json"};
 
 class Adapter {
  public:
@@ -58,38 +74,50 @@ class BackupStoreContract : public ::testing::TestWithParam<MakeAdapter> {
 
 TEST_P(BackupStoreContract, WhatIsWrittenCanBeReadAndIsListed) {
   const std::string bytes("\0binary\n", 8);
-  ASSERT_TRUE(store().write("one/file", bytes));
-  ASSERT_TRUE(store().write("two/empty", ""));
-  EXPECT_EQ(store().read("one/file"), bytes);
-  EXPECT_EQ(store().read("two/empty"), "");
-  EXPECT_THAT(*store().list(), ElementsAre(Pair("one/file", 8), Pair("two/empty", 0)));
+  ASSERT_TRUE(store().write(kFirst, bytes));
+  ASSERT_TRUE(store().write(kLast, ""));
+  EXPECT_EQ(store().read(kFirst), bytes);
+  EXPECT_EQ(store().read(kLast), "");
+  EXPECT_THAT(*store().list(), ElementsAre(Pair(kFirst, 8), Pair(kLast, 0)));
 }
 
 TEST_P(BackupStoreContract, NothingIsWrittenTwice) {
-  ASSERT_TRUE(store().write("one/file", "first"));
-  const Status again = store().write("one/file", "second");
+  ASSERT_TRUE(store().write(kFirst, "first"));
+  const Status again = store().write(kFirst, "second");
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().code, ErrorCode::kConflict);
-  EXPECT_EQ(store().read("one/file"), "first");
+  EXPECT_EQ(store().read(kFirst), "first");
 }
 
 TEST_P(BackupStoreContract, WhatIsRemovedIsGone) {
-  ASSERT_TRUE(store().write("one/a", "a"));
-  ASSERT_TRUE(store().write("one/b", "b"));
-  ASSERT_TRUE(store().remove("one/a"));
-  EXPECT_EQ(store().read("one/a").error().code, ErrorCode::kNotFound);
-  EXPECT_THAT(*store().list(), ElementsAre(Pair("one/b", 1)));
-  EXPECT_TRUE(store().remove("one/a"));
-  EXPECT_TRUE(store().remove("never/was"));
-  ASSERT_TRUE(store().remove("one/b"));
-  ASSERT_TRUE(store().write("one/a", "again"));
+  ASSERT_TRUE(store().write(kFirst, "a"));
+  ASSERT_TRUE(store().write(kSecond, "b"));
+  ASSERT_TRUE(store().remove(kFirst));
+  EXPECT_EQ(store().read(kFirst).error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(*store().list(), ElementsAre(Pair(kSecond, 1)));
+  EXPECT_TRUE(store().remove(kFirst));
+  EXPECT_TRUE(store().remove(kLast));
+  ASSERT_TRUE(store().remove(kSecond));
+  ASSERT_TRUE(store().write(kFirst, "again"));
 }
 
 TEST_P(BackupStoreContract, ALargeFileIsWhole) {
   std::string bytes(5'000'000, 'x');
   for (std::size_t i = 0; i < bytes.size(); i += 1'001) bytes[i] = static_cast<char>(i);
-  ASSERT_TRUE(store().write("one/large", bytes));
-  EXPECT_EQ(store().read("one/large"), bytes);
+  ASSERT_TRUE(store().write(kFirst, bytes));
+  EXPECT_EQ(store().read(kFirst), bytes);
+}
+
+TEST_P(BackupStoreContract, OnlyFilesOfBackupsAreAStores) {
+  for (const char* name : kForeign) {
+    const Status written = store().write(name, "not a backup's");
+    ASSERT_FALSE(written) << name;
+    EXPECT_EQ(written.error().code, ErrorCode::kInvalidArgument);
+    const Status removed = store().remove(name);
+    ASSERT_FALSE(removed) << name;
+    EXPECT_EQ(removed.error().code, ErrorCode::kInvalidArgument);
+  }
+  EXPECT_THAT(*store().list(), IsEmpty());
 }
 
 INSTANTIATE_TEST_SUITE_P(Memory, BackupStoreContract, ::testing::Values(&make<MemoryAdapter>));
@@ -123,24 +151,44 @@ TEST_F(FileStore, ManyMayReadAtOnce) {
 }
 
 TEST_F(FileStore, WhatWasLeftUnfinishedIsNotThere) {
+  const auto half = folder_.path() / "backups" / (std::string(kSecond) + ".unfinished");
   {
     const auto store = open(Access::kWrite);
-    ASSERT_TRUE((*store)->write("one/whole", "w"));
-    std::ofstream(folder_.path() / "backups/one/half.unfinished") << "half";
-    EXPECT_THAT(*(*store)->list(), ElementsAre(Pair("one/whole", 1)));
+    ASSERT_TRUE((*store)->write(kFirst, "w"));
+    std::ofstream(half) << "half";
+    EXPECT_THAT(*(*store)->list(), ElementsAre(Pair(kFirst, 1)));
   }
   const auto store = open(Access::kWrite);
-  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "backups/one/half.unfinished"));
-  ASSERT_TRUE((*store)->write("one/half", "now whole"));
+  EXPECT_FALSE(std::filesystem::exists(half));
+  ASSERT_TRUE((*store)->write(kSecond, "now whole"));
+}
+
+TEST_F(FileStore, WhatLiesBesideBackupsIsNotSeenAndStays) {
+  const auto backups = folder_.path() / "backups";
+  std::vector<std::filesystem::path> foreign;
+  for (const char* name : kForeign) {
+    for (const char* suffix : {"", ".unfinished"}) {
+      foreign.push_back(backups / (std::string(name) + suffix));
+      std::filesystem::create_directories(foreign.back().parent_path());
+      std::ofstream(foreign.back()) << "somebody else's";
+    }
+  }
+  const auto store = open(Access::kWrite);
+  ASSERT_TRUE(store);
+  ASSERT_TRUE((*store)->write(kFirst, "w"));
+  EXPECT_THAT(*(*store)->list(), ElementsAre(Pair(kFirst, 1)));
+  ASSERT_TRUE((*store)->remove(kFirst));
+  for (const auto& path : foreign) EXPECT_TRUE(std::filesystem::exists(path)) << path;
 }
 
 TEST_F(FileStore, FilesAreForTheirOwnerAlone) {
   const auto store = open(Access::kWrite);
-  ASSERT_TRUE((*store)->write("one/file", "secret"));
+  ASSERT_TRUE((*store)->write(kFirst, "secret"));
   namespace fs = std::filesystem;
   const auto others = fs::perms::group_all | fs::perms::others_all;
-  for (const auto& path : {"backups", "backups/one", "backups/one/file"}) {
-    EXPECT_EQ(fs::status(folder_.path() / path).permissions() & others, fs::perms::none) << path;
+  const fs::path file = folder_.path() / "backups" / kFirst;
+  for (const auto& path : {file, file.parent_path(), folder_.path() / "backups"}) {
+    EXPECT_EQ(fs::status(path).permissions() & others, fs::perms::none) << path;
   }
 }
 

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "events/backup/check.h"
+#include "events/backup/files/file_backup_store.h"
 #include "events/backup/memory/memory_backup_store.h"
 #include "tests/support/temp_folder.h"
 #include "tests/unit/events/backup/backup_kit.h"
@@ -480,6 +481,30 @@ TEST_F(Backup, ACrashBetweenAnyTwoStepsIsHarmless) {
       ASSERT_EQ(store_.files().size(), needed.size()) << "nothing else is left, step " << step;
     }
   }
+}
+
+// The folder of backups once counted as theirs alone, and an open log in it as left behind.
+TEST_F(Backup, WhatIsNotABackupsStaysWhereItIs) {
+  const auto backups = folder_.path() / "shared";
+  const std::vector<std::filesystem::path> foreign = {
+      backups / "photos/a.txt", backups / "log/HEAD", backups / "log/db/000004.log"};
+  for (const auto& path : foreign) {
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path) << "somebody else's";
+  }
+  const auto opened = FileBackupStore::open(backups, FileBackupStore::Access::kWrite);
+  ASSERT_TRUE(opened) << opened.error().message;
+  const CreateOptions only_one{.full = true, .retention = {.full = 1}};
+  std::vector<std::string> removed;
+  for (int turn = 0; turn < 2; ++turn) {
+    grow(log_, 3);
+    now_ += std::chrono::hours{1};
+    const auto created = create(log_, codec_, **opened, now_, only_one);
+    ASSERT_TRUE(created) << created.error().message;
+    removed = created->removed;
+  }
+  EXPECT_EQ(removed.size(), 1u) << "what has expired is removed nevertheless";
+  for (const auto& path : foreign) EXPECT_TRUE(std::filesystem::exists(path)) << path;
 }
 
 TEST_F(Backup, AClockThatWentBackMakesNoOlderBackup) {
