@@ -1,6 +1,7 @@
 #include "events/backup/create.h"
 
 #include <algorithm>
+#include <map>
 
 #include "events/backup/catalog.h"
 #include "events/backup/segment.h"
@@ -10,6 +11,8 @@ namespace citas::backup {
 namespace {
 
 constexpr std::size_t kPage = 1'024;
+
+Position after(Position position) { return Position{position.value() + 1}; }
 
 // A clock that went back must not make a new backup look older than its predecessor.
 std::string next_id(const Catalog& catalog, Timestamp now) {
@@ -27,7 +30,12 @@ class Creation {
  public:
   Creation(const EventLog& log, const Codec& codec, BackupStore& store,
            const CreateOptions& options, std::string id)
-      : log_(log), codec_(codec), store_(store), options_(options), end_(log.committed()) {
+      : log_(log),
+        codec_(codec),
+        store_(store),
+        options_(options),
+        origin_{log.identity(), std::string(log.fingerprint_key())},
+        end_(log.committed()) {
     backup_.id = std::move(id);
     backup_.log = log.identity();
     backup_.epoch = log.epoch();
@@ -49,15 +57,25 @@ class Creation {
   // Whether nothing has been listed at the end since the last segment was written.
   Result<bool> is_up_to_date() const;
   Status copy_segment();
-  Status read_page(SegmentBuilder& builder, RecordVerifier& verifier);
-  Result<std::uint32_t> add_results(SegmentBuilder& builder, Position last) const;
+  Result<std::map<Position, std::size_t>> sizes_of_results(Position first, Position last) const;
+  Result<bool> read_page(SegmentBuilder& builder, RecordVerifier& verifier,
+                         std::size_t& listed_bytes);
+  Status write_out(SegmentBuilder builder, const ChainState& end);
+  Status write_segment(const SegmentBuilder& builder, const ChainState& end,
+                       std::uint32_t results_at_end);
+  void tell(Position position, std::size_t bytes) const {
+    if (!options_.on_copied) return;
+    options_.on_copied({position.value() - start_.value(), end_.value() - start_.value(), bytes});
+  }
 
   const EventLog& log_;
   const Codec& codec_;
   BackupStore& store_;
   const CreateOptions& options_;
+  const SegmentOrigin origin_;
   const Position end_;
-  Position start_;  // of what this run copies
+  Position start_;        // of what this run copies
+  Position next_listed_;  // whose outcomes come next; those at start_ may have grown in number
   Manifest backup_;
 };
 
@@ -115,78 +133,118 @@ Result<bool> Creation::is_up_to_date() const {
 
 Status Creation::copy() {
   start_ = reached().head.position;
-  for (;;) {
-    const auto up_to_date = is_up_to_date();
-    if (!up_to_date) return failure(up_to_date.error());
-    if (*up_to_date) return {};
+  next_listed_ = start_;
+  const auto up_to_date = is_up_to_date();
+  if (!up_to_date) return failure(up_to_date.error());
+  if (*up_to_date) return {};
+  do {
     if (const Status copied = copy_segment(); !copied) return copied;
-    if (reached().head.position == end_) return {};
-  }
+  } while (reached().head.position < end_);
+  return {};
 }
 
+// As many records as there is room for together with the outcomes that are listed with them.
 Status Creation::copy_segment() {
-  std::string key(log_.fingerprint_key());
-  SegmentBuilder builder({log_.identity(), std::move(key)}, reached());
+  SegmentBuilder builder(origin_, reached());
   RecordVerifier verifier(reached(), codec_);
-  bool full = false;
-  while (verifier.state().head.position < end_ && !full) {
-    if (const Status read = read_page(builder, verifier); !read) return read;
-    full = builder.size_bytes() >= options_.segment_bytes;
+  const auto earlier = sizes_of_results(next_listed_, reached().head.position);
+  if (!earlier) return failure(earlier.error());
+  std::size_t listed_bytes = earlier->empty() ? 0 : earlier->begin()->second;
+  bool is_full = false;
+  while (verifier.state().head.position < end_ && !is_full) {
+    const auto has_room = read_page(builder, verifier, listed_bytes);
+    if (!has_room) return failure(has_room.error());
+    is_full = !*has_room;
   }
-  SegmentInfo info;
-  info.before = reached();
-  info.after = verifier.state();
-  const auto at_end = add_results(builder, info.after.head.position);
-  if (!at_end) return failure(at_end.error());
-  info.results = builder.results();
-  info.results_at_end = *at_end;
+  return write_out(std::move(builder), verifier.state());
+}
+
+// What the outcomes at each position take; once they fill a segment, those behind are left out.
+Result<std::map<Position, std::size_t>> Creation::sizes_of_results(Position first,
+                                                                   Position last) const {
+  std::map<Position, std::size_t> sizes;
+  std::size_t total = 0;
+  const Status read = log_.read_results(first, last, [&](const ListedResult& result) {
+    sizes[result.position] += SegmentBuilder::size_of(result);
+    total += SegmentBuilder::size_of(result);
+    return total < options_.segment_bytes;
+  });
+  if (!read) return failure(read.error());
+  return sizes;
+}
+
+// Whether there was room for all of it. Adds up in `listed_bytes` what the outcomes will take.
+Result<bool> Creation::read_page(SegmentBuilder& builder, RecordVerifier& verifier,
+                                 std::size_t& listed_bytes) {
+  const Position before = verifier.state().head.position;
+  const std::size_t limit = std::min<std::uint64_t>(kPage, end_.value() - before.value());
+  auto sizes = sizes_of_results(after(before), Position{before.value() + limit});
+  if (!sizes) return failure(sizes.error());
+  std::size_t bytes = 0;
+  bool has_room = true;
+  Status verified;
+  const Status read = log_.read(before, limit, [&](const RecordView& record) {
+    const std::size_t outcomes = (*sizes)[record.position];
+    const std::size_t size =
+        builder.size_bytes() + listed_bytes + SegmentBuilder::size_of(record) + outcomes;
+    const bool is_first = builder.is_empty() && listed_bytes == 0;
+    has_room = is_first || size <= options_.segment_bytes;
+    if (!has_room) return false;
+    const auto event = verifier.next(record);
+    if (!event) verified = failure(event.error());
+    if (!event) return false;
+    builder.add(record);
+    listed_bytes += outcomes;
+    bytes += record.bytes.size();
+    return true;
+  });
+  if (!read) return failure(read.error());
+  if (!verified) return failure(verified.error());
+  const Position copied = verifier.state().head.position;
+  if (has_room && copied == before) {
+    return failure(ErrorCode::kCorruption,
+                   "position " + std::to_string(before.value() + 1) + " is missing");
+  }
+  tell(copied, bytes);
+  return has_room;
+}
+
+// Writes the segment with the outcomes listed up to its end. Those at its last position, of which
+// there is no limit, go on in segments without records; all others have been given room.
+Status Creation::write_out(SegmentBuilder builder, const ChainState& end) {
+  const Position last = end.head.position;
+  std::uint32_t at_end = 0;
+  Status written;
+  const Status read = log_.read_results(next_listed_, last, [&](const ListedResult& result) {
+    const std::size_t size = builder.size_bytes() + SegmentBuilder::size_of(result);
+    if (result.position == last && size > options_.segment_bytes && !builder.is_empty()) {
+      written = write_segment(builder, end, at_end);
+      builder = SegmentBuilder(origin_, end);
+      tell(last, size);
+    }
+    builder.add(result);
+    at_end += result.position == last ? 1 : 0;
+    return written.has_value();
+  });
+  if (!read) return read;
+  if (!written) return written;
+  next_listed_ = after(last);
+  return write_segment(builder, end, at_end);
+}
+
+Status Creation::write_segment(const SegmentBuilder& builder, const ChainState& end,
+                               std::uint32_t results_at_end) {
   const std::string file = builder.finish();
+  SegmentInfo info;
   info.file = segment_file(backup_.id, backup_.segments.size() + 1);
+  info.before = reached();
+  info.after = end;
+  info.results = builder.results();
+  info.results_at_end = results_at_end;
   info.size_bytes = file.size();
   info.sha256 = sha256({file});
   backup_.segments.push_back(info);
   return store_.write(info.file, file);
-}
-
-Status Creation::read_page(SegmentBuilder& builder, RecordVerifier& verifier) {
-  const Position before = verifier.state().head.position;
-  const std::size_t limit = std::min<std::uint64_t>(kPage, end_.value() - before.value());
-  std::size_t bytes = 0;
-  Status verified;
-  const Status read = log_.read(before, limit, [&](const RecordView& record) {
-    const auto event = verifier.next(record);
-    if (!event) {
-      verified = failure(event.error());
-      return false;
-    }
-    builder.add(record);
-    bytes += record.bytes.size();
-    return builder.size_bytes() < options_.segment_bytes;
-  });
-  if (!read) return read;
-  if (!verified) return verified;
-  const Position after = verifier.state().head.position;
-  if (after == before) {
-    return failure(ErrorCode::kCorruption,
-                   "position " + std::to_string(before.value() + 1) + " is missing");
-  }
-  if (options_.on_copied) {
-    options_.on_copied({after.value() - start_.value(), end_.value() - start_.value(), bytes});
-  }
-  return {};
-}
-
-// What is listed at the end of the segment before may have grown since.
-Result<std::uint32_t> Creation::add_results(SegmentBuilder& builder, Position last) const {
-  std::uint32_t at_end = 0;
-  const Status read =
-      log_.read_results(reached().head.position, last, [&](const ListedResult& result) {
-        builder.add(result);
-        at_end += result.position == last ? 1 : 0;
-        return true;
-      });
-  if (!read) return failure(read.error());
-  return at_end;
 }
 
 Result<Manifest> Creation::finish(Timestamp now) {
@@ -221,6 +279,10 @@ Status check_same_log(const Catalog& catalog, const LogIdentity& log) {
 
 Result<Created> create(const EventLog& log, const Codec& codec, BackupStore& store, Timestamp now,
                        const CreateOptions& options) {
+  if (options.segment_bytes > kMaxSegmentBytes) {
+    return failure(ErrorCode::kInvalidArgument,
+                   "a backup's segments would be too large to be read");
+  }
   auto catalog = read_catalog(store);
   if (!catalog) return failure(catalog.error());
   if (const Status same = check_same_log(*catalog, log.identity()); !same) {

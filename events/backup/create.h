@@ -29,7 +29,8 @@ using OnCopied = std::function<void(const CopyProgress&)>;
 struct CreateOptions {
   bool full = false;
   Retention retention = {};
-  // A segment is closed when it holds this much, uncompressed.
+  // A segment holds no more than this, uncompressed, unless a single record is larger. At most
+  // kMaxSegmentBytes.
   std::size_t segment_bytes = std::size_t{32} << 20;
   OnCopied on_copied = {};
 };
@@ -43,6 +44,7 @@ struct Created {
 // Backs up what is committed now, then removes what has expired.
 //   Corruption          the log is damaged; nothing is removed
 //   FailedPrecondition  the store holds backups of another log
+//   InvalidArgument     segments of that size could not be read
 Result<Created> create(const EventLog& log, const Codec& codec, BackupStore& store, Timestamp now,
                        const CreateOptions& options);
 

@@ -9,7 +9,9 @@
 //              "epoch","time" (running maximum, null before the first event),"hashBefore","hash",
 //              "results","resultsAtEnd","sizeBytes","sha256"}
 //
-// A segment's file may lie in the folder of an earlier backup.
+// A segment's file may lie in the folder of an earlier backup. Outcomes that have no room beside
+// the records up to the last position they are listed at go on in segments without records, which
+// count "resultsAtEnd" on.
 #pragma once
 
 #include <string>
@@ -28,7 +30,8 @@ struct SegmentInfo {
   ChainState before;
   ChainState after;
   std::uint32_t results = 0;
-  std::uint32_t results_at_end = 0;  // of those, listed at the last position
+  // Listed at the last position, here and in the segments that this one goes on from.
+  std::uint32_t results_at_end = 0;
   std::uint64_t size_bytes = 0;
   Sha256 sha256 = {};  // of the file
 

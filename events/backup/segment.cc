@@ -12,8 +12,6 @@ namespace {
 
 constexpr std::string_view kMagic = "citasBS1";
 constexpr int kCompressionLevel = 3;
-// More than any segment has: a limit to what a damaged length can ask for.
-constexpr std::size_t kMaxContentBytes = std::size_t{1} << 30;
 
 void append_short(std::string& out, std::string_view text) {
   CHECK(text.size() <= UINT8_MAX);
@@ -62,7 +60,7 @@ tl::unexpected<Error> damaged(std::string_view what) {
 Result<std::string> decompress(std::string_view file) {
   const auto size = ZSTD_getFrameContentSize(file.data(), file.size());
   if (size == ZSTD_CONTENTSIZE_UNKNOWN || size == ZSTD_CONTENTSIZE_ERROR ||
-      size > kMaxContentBytes) {
+      size > kMaxSegmentBytes) {
     return damaged("it is not a segment");
   }
   std::string content(size, '\0');
@@ -119,6 +117,14 @@ SegmentBuilder::SegmentBuilder(const SegmentOrigin& origin, const ChainState& be
   head_.append(bytes_of(before.head.hash));
 }
 
+std::size_t SegmentBuilder::size_of(const RecordView& record) {
+  return sizeof(std::uint32_t) + kRecordHeaderSize + record.bytes.size();
+}
+
+std::size_t SegmentBuilder::size_of(const ListedResult& result) {
+  return sizeof(std::uint64_t) + result.key.size() + 1 + result.value.size();
+}
+
 void SegmentBuilder::add(const RecordView& record) {
   const std::string stored =
       encode_record(record.epoch, record.running_maximum, record.hash, record.bytes);
@@ -135,8 +141,9 @@ void SegmentBuilder::add(const ListedResult& result) {
 }
 
 std::string SegmentBuilder::finish() const {
+  CHECK(size_bytes() <= kMaxSegmentBytes);
   std::string content;
-  content.reserve(size_bytes() + 8);
+  content.reserve(size_bytes());
   content.append(head_);
   append_big_endian(content, record_count_);
   content.append(records_);

@@ -30,6 +30,9 @@
 
 namespace citas::backup {
 
+// Uncompressed. No file holds more: a limit to what a damaged length can ask for.
+inline constexpr std::size_t kMaxSegmentBytes = std::size_t{1} << 30;
+
 // What every segment of a log repeats.
 struct SegmentOrigin {
   LogIdentity log;
@@ -37,15 +40,23 @@ struct SegmentOrigin {
   friend bool operator==(const SegmentOrigin&, const SegmentOrigin&) = default;
 };
 
-// Takes the content of one segment, in order.
+// Takes the content of one segment, in order; at most kMaxSegmentBytes of it.
 class SegmentBuilder {
  public:
   SegmentBuilder(const SegmentOrigin& origin, const ChainState& before);
 
   void add(const RecordView& record);
   void add(const ListedResult& result);
+  // What each of them adds to size_bytes().
+  static std::size_t size_of(const RecordView& record);
+  static std::size_t size_of(const ListedResult& result);
+
   // Uncompressed, so far.
-  std::size_t size_bytes() const { return head_.size() + records_.size() + results_.size(); }
+  std::size_t size_bytes() const {
+    return head_.size() + sizeof(record_count_) + records_.size() + sizeof(result_count_) +
+           results_.size();
+  }
+  bool is_empty() const { return record_count_ == 0 && result_count_ == 0; }
   std::uint32_t results() const { return result_count_; }
   // The file's bytes.
   std::string finish() const;

@@ -163,6 +163,49 @@ TEST_F(Backup, AnOutcomeListedAtTheEndLaterIsNotMissed) {
   EXPECT_EQ(create_backup().segments, second.segments) << "nothing was new";
 }
 
+// Each repetition of a booking under a new key leaves an outcome and no event, and the first start
+// of a version that lists outcomes puts all old ones at one position: there is no limit to them.
+TEST_F(Backup, OutcomesAtOnePositionFillNoSegmentBeyondItsSize) {
+  grow(log_, 6);
+  AppendBatch repetitions;
+  for (std::uint64_t i = 0; i < 200; ++i) {
+    repetitions.results.push_back({key_of(1'000 + i), "again", Position{2}});
+  }
+  ASSERT_TRUE(log_.append(repetitions));
+  const Manifest at_head = create_backup();
+  EXPECT_EQ(create_backup().segments, at_head.segments) << "nothing was new";
+  EXPECT_EQ(at_head.end().head.position, Position{6});
+  ASSERT_TRUE(log_.append({{}, {{key_of(2'000), "once more", Position{3}}}}));
+  grow(log_, 9);
+  const Manifest added = create_backup();
+  const Manifest full = create_backup({.full = true});
+  for (const auto& [name, bytes] : store_.files()) {
+    if (id_of_manifest_file(name)) continue;
+    const auto segment = read_segment(bytes);
+    ASSERT_TRUE(segment) << segment.error().message;
+    EXPECT_LE(segment->content->size(), kSmallSegment) << name;
+  }
+  EXPECT_TRUE(check_all(store_));
+  for (const Manifest* made : {&added, &full}) {
+    for (const std::uint64_t until : {5u, 6u, 7u, 15u}) {
+      ASSERT_TRUE(restore_to_place(*made, {.until = Position{until}}));
+      std::vector<std::uint64_t> expected = listed_in(log_);
+      std::erase_if(expected, [&](std::uint64_t position) { return position > until; });
+      EXPECT_EQ(listed_in(*open_place()), expected) << until;
+      std::filesystem::remove_all(place());
+    }
+  }
+}
+
+TEST_F(Backup, SegmentsThatCouldNotBeReadAreNotMade) {
+  CreateOptions options;
+  options.segment_bytes = kMaxSegmentBytes + 1;
+  const auto created = create(log_, codec_, store_, now_, options);
+  ASSERT_FALSE(created);
+  EXPECT_EQ(created.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(store_.files(), IsEmpty());
+}
+
 TEST_F(Backup, AnEmptyLogCanBeBackedUpAndRestored) {
   const Manifest made = create_backup();
   ASSERT_TRUE(restore_to_place(made));
