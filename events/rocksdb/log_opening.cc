@@ -118,7 +118,7 @@ Status create(const fs::path& folder, IdSource& ids, const LogStorage& storage) 
 // An empty log in the place of one that is being restored would be taken for it.
 Status check_not_being_restored(const fs::path& folder, const LogStorage& storage) {
   const fs::path unfinished = unfinished_import_of(folder);
-  if (!exists(*storage.disk, unfinished)) return {};
+  if (exists(*storage.disk, folder / "db") || !exists(*storage.disk, unfinished)) return {};
   return failure(ErrorCode::kFailedPrecondition,
                  "event log: " + unfinished.string() +
                      " is a restore that has not finished; run citas backup restore again, or "
@@ -229,6 +229,9 @@ Result<OpenedLog> open_log(const fs::path& given, IdSource& ids, RocksDbEventLog
     return found ? open_beside_writer(folder, storage) : failure(found.error());
   }
   if (writing) {
+    // A restore takes the place of nothing, not even of an empty folder's lock: none is made.
+    const Status free = check_not_being_restored(folder, storage);
+    if (!free) return failure(free.error());
     const Status made = make_folder(*storage.disk, folder);
     if (!made) return failure(made.error());
   }

@@ -314,10 +314,21 @@ TEST_F(Backup, AnInterruptedRestoreKeepsServersAwayAndCanBeRepeated) {
   ASSERT_FALSE(served) << "an empty log in the place of the one being restored";
   EXPECT_EQ(served.error().code, ErrorCode::kFailedPrecondition);
   EXPECT_NE(served.error().message.find(".restoring"), std::string::npos);
-  std::filesystem::remove(place() / "LOCK");
-  ASSERT_TRUE(restore_to_place(made));
+  const auto restored = restore_to_place(made);
+  ASSERT_TRUE(restored) << restored.error().message;
   EXPECT_FALSE(std::filesystem::exists(unfinished_import_of(place())));
   expect_prefix(log_, *open_place(RocksDbEventLog::Mode::kWrite), 3);
+}
+
+TEST_F(Backup, AServerThatStartsDuringARestoreDoesNotSpoilIt) {
+  const Head end{Epoch{5}, Position{0}, log_.identity().genesis()};
+  RocksDbLogImport target(place());
+  ASSERT_TRUE(target.begin(log_.identity(), end.epoch, "key"));
+  EXPECT_FALSE(RocksDbEventLog::open(place(), codec_, ids_, RocksDbEventLog::Mode::kWrite));
+  ASSERT_TRUE(target.finish(end, codec_));
+  const Status published = target.publish();
+  ASSERT_TRUE(published) << published.error().message;
+  EXPECT_EQ(open_place(RocksDbEventLog::Mode::kWrite)->epoch(), end.epoch);
 }
 
 TEST_F(Backup, AFlippedBitInAnyByteOfAnyFileIsRefused) {
