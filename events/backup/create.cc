@@ -16,12 +16,9 @@ Position after(Position position) { return Position{position.value() + 1}; }
 
 // A clock that went back must not make a new backup look older than its predecessor.
 std::string next_id(const Catalog& catalog, Timestamp now) {
-  std::string newest;
   for (const auto& [file, size] : catalog.files) {
-    newest = std::max(newest, file.substr(0, file.find('/')));
-  }
-  while (id_at(now) <= newest && newest.size() == id_at(now).size()) {
-    now += std::chrono::milliseconds{1};
+    const auto taken = time_of_id(file.substr(0, file.find('/')));
+    if (taken) now = std::max(now, *taken + std::chrono::milliseconds{1});
   }
   return id_at(now);
 }

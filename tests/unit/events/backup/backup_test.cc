@@ -568,6 +568,16 @@ TEST_F(Backup, AClockThatWentBackMakesNoOlderBackup) {
   EXPECT_GT(second.id, first.id);
 }
 
+TEST_F(Backup, OneThatWasMadeYearsAheadDoesNotHoldUpTheNext) {
+  const Timestamp now = now_;
+  now_ += std::chrono::years{10};
+  const Manifest ahead = create_backup();
+  now_ = now;
+  const Manifest next = create_backup();
+  EXPECT_EQ(time_of_id(next.id), *time_of_id(ahead.id) + std::chrono::milliseconds{1});
+  EXPECT_EQ(next.created, now_) << "its age is told truthfully";
+}
+
 TEST(NextEpoch, IsNeverGivenTwice) {
   const Timestamp now = at_ms(1'790'000'000'123);
   EXPECT_EQ(next_epoch(Epoch{1}, now), Epoch{1'790'000'000});
