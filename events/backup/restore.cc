@@ -3,12 +3,14 @@
 #include <algorithm>
 
 #include "events/backup/check.h"
-#include "events/base/check.h"
 
 namespace citas::backup {
 namespace {
 
 constexpr std::size_t kBatch = 4'096;
+// The epochs end five weeks later.
+constexpr Timestamp kClockIsWrongFrom =
+    std::chrono::sys_days{std::chrono::year{2106} / std::chrono::January / 1};
 
 bool is_within(const Until& until, const RecordView& record) {
   if (const auto* position = std::get_if<Position>(&until)) return record.position <= *position;
@@ -136,11 +138,22 @@ Status Restoration::prove() {
 
 }  // namespace
 
-Epoch next_epoch(Epoch last, Timestamp now) {
+Result<Epoch> next_epoch(Epoch last, Timestamp now) {
+  if (now >= kClockIsWrongFrom) {
+    return failure(
+        ErrorCode::kFailedPrecondition,
+        "this machine's clock says " + format_rfc3339(now) +
+            ", by which nothing can be restored; set it right, and give the command again");
+  }
+  if (last.value() == UINT32_MAX) {
+    return failure(
+        ErrorCode::kFailedPrecondition,
+        "this backup is of a log that was once restored by a clock far ahead, and no epoch "
+        "comes after its own; take a backup from before that restore");
+  }
   const auto second = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count();
   const auto from_clock =
       static_cast<std::uint32_t>(std::clamp<std::int64_t>(second, 0, UINT32_MAX));
-  CHECK(last.value() < UINT32_MAX);
   return Epoch{std::max(last.value() + 1, from_clock)};
 }
 
@@ -149,12 +162,13 @@ Result<Restored> restore(const BackupStore& store, const Manifest& backup, const
   if (const Status reaches = check_reaches(backup, options.until); !reaches) {
     return failure(reaches.error());
   }
-  const Epoch epoch = next_epoch(backup.epoch, now);
+  const auto epoch = next_epoch(backup.epoch, now);
+  if (!epoch) return failure(epoch.error());
   Restoration restoration(store, backup, codec, target, options);
-  if (const Status copied = restoration.copy(epoch); !copied) return failure(copied.error());
+  if (const Status copied = restoration.copy(*epoch); !copied) return failure(copied.error());
   if (const Status proved = restoration.prove(); !proved) return failure(proved.error());
   if (const Status published = target.publish(); !published) return failure(published.error());
-  return Restored{restoration.end(), epoch};
+  return Restored{restoration.end(), *epoch};
 }
 
 }  // namespace citas::backup

@@ -31,13 +31,15 @@ struct Restored {
 };
 
 // The epoch of a log restored at `now`: the second, so that two restores of one backup differ, and
-// in any case a later one than `last`.
-Epoch next_epoch(Epoch last, Timestamp now);
+// in any case a later one than `last`. FailedPrecondition: by a clock near the end of the epochs,
+// which would leave none for later restores, or `last` is the last of all.
+Result<Epoch> next_epoch(Epoch last, Timestamp now);
 
 // Proves every record while copying it, and the whole log again as it was written, before it gets
 // its name.
 //   InvalidArgument  the backup ends before `until`
 //   Corruption       the backup is damaged; nothing was restored
+//   FailedPrecondition  there is no next epoch (above)
 // and what LogImport says.
 Result<Restored> restore(const BackupStore& store, const Manifest& backup, const Codec& codec,
                          LogImport& target, Timestamp now, const RestoreOptions& options);

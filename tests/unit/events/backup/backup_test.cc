@@ -578,6 +578,33 @@ TEST_F(Backup, OneThatWasMadeYearsAheadDoesNotHoldUpTheNext) {
   EXPECT_EQ(next.created, now_) << "its age is told truthfully";
 }
 
+TEST_F(Backup, AClockFarAheadAtOneRestoreSpoilsNoLaterOne) {
+  grow(log_, 3);
+  const Manifest made = create_backup();
+  const Timestamp now = now_;
+  now_ = *parse_rfc3339("2107-01-01T00:00:00Z");
+  const auto refused = restore_to_place(made);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_NE(refused.error().message.find("clock says 2107"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(place()));
+  now_ = now;
+  ASSERT_TRUE(restore_to_place(made));
+  EXPECT_LT(open_place()->epoch().value(), UINT32_MAX / 2);
+}
+
+// What earlier versions made of such a clock.
+TEST_F(Backup, OneOfTheLastEpochIsRefusedInWords) {
+  MemoryEventLog last(kTestLog, Epoch{UINT32_MAX});
+  grow(last, 3);
+  const auto created = create(last, codec_, store_, now_, {});
+  ASSERT_TRUE(created) << created.error().message;
+  const auto refused = restore_to_place(created->backup);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_FALSE(std::filesystem::exists(place()));
+}
+
 TEST(NextEpoch, IsNeverGivenTwice) {
   const Timestamp now = at_ms(1'790'000'000'123);
   EXPECT_EQ(next_epoch(Epoch{1}, now), Epoch{1'790'000'000});
