@@ -38,7 +38,8 @@ class Generations {
   // The same for inspection: changes nothing on disk, also while nobody may write there.
   virtual Result<std::shared_ptr<const ReadStore>> open_read_only(std::string_view name,
                                                                   Generation number) const = 0;
-  // Atomic and durable. What the generation holds must have been flushed.
+  // Atomic and durable. What the generation holds must have been flushed. On failure either of the
+  // two may be current, now or after power loss: neither may be removed before this has succeeded.
   virtual Status make_current(std::string_view name, Generation number) = 0;
   // Deletes it as soon as nobody holds its store any more; at the latest at the next start.
   virtual Status remove(std::string_view name, Generation number) = 0;

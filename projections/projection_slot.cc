@@ -188,8 +188,7 @@ Result<RebuildReport> ProjectionSlot::rebuild_alone(std::stop_token stop,
   auto filled = fill(*shadow->runner, stop, on_progress);
   auto swapped = filled ? swap(*shadow) : failure(std::move(filled).error());
   if (!swapped) {
-    // Where even this fails, the next start deletes it.
-    static_cast<void>(context_.generations.remove(name(), number));
+    discard(number);
     return failure(std::move(swapped).error());
   }
   auto report = report_on(*swapped);
@@ -199,6 +198,17 @@ Result<RebuildReport> ProjectionSlot::rebuild_alone(std::stop_token stop,
   static_cast<void>(context_.generations.remove(name(), swapped->old.number));
   if (!report->is_identical()) context_.options.on_difference(*report);
   return report;
+}
+
+// A shadow that does not come to serve. The pointer may name it by now, and its return may be as
+// uncertain; then it stays, and the next start takes the one that the pointer names.
+void ProjectionSlot::discard(Generation shadow) {
+  const Generation serving = status().generation;
+  const auto current = context_.generations.current(name());
+  const bool returned = (current && *current == serving) ||
+                        context_.generations.make_current(name(), serving).has_value();
+  // Where even this fails, the next start deletes it.
+  if (returned) static_cast<void>(context_.generations.remove(name(), shadow));
 }
 
 // Brings the shadow close to the serving generation, never ahead of it, with nearly all of it on

@@ -62,6 +62,7 @@ class ProjectionSlot {
   Status delete_all_but(Generation kept);
 
   Result<RebuildReport> rebuild_alone(std::stop_token stop, const ProgressCallback& on_progress);
+  void discard(Generation shadow);
   Status fill(ProjectionRunner& shadow, std::stop_token stop, const ProgressCallback& on_progress);
   Status fill_up_to(Position target, ProjectionRunner& shadow, const std::stop_token& stop,
                     const std::function<void()>& report) const;

@@ -201,6 +201,44 @@ TEST_P(RebuildTest, ReadersAndAWriterMeetManySwaps) {
 INSTANTIATE_TEST_SUITE_P(Stores, RebuildTest, ::testing::Bool(),
                          [](const auto& param) { return param.param ? "OnDisk" : "InMemory"; });
 
+// A disk that replaces the pointer, but then cannot sync its folder: so many times.
+class UnsyncedPointers final : public Generations {
+ public:
+  explicit UnsyncedPointers(Generations& disk) : disk_(disk) {}
+
+  void fail(int times) { left_ = times; }
+
+  Result<std::optional<Generation>> current(std::string_view name) const override {
+    return disk_.current(name);
+  }
+  Result<std::vector<Generation>> list(std::string_view name) const override {
+    return disk_.list(name);
+  }
+  Result<std::shared_ptr<ReadStore>> create(std::string_view name, Generation number) override {
+    return disk_.create(name, number);
+  }
+  Result<std::shared_ptr<ReadStore>> open(std::string_view name, Generation number) override {
+    return disk_.open(name, number);
+  }
+  Result<std::shared_ptr<const ReadStore>> open_read_only(std::string_view name,
+                                                          Generation number) const override {
+    return disk_.open_read_only(name, number);
+  }
+  Status make_current(std::string_view name, Generation number) override {
+    const Status made = disk_.make_current(name, number);
+    if (!made || left_ == 0) return made;
+    --left_;
+    return failure(ErrorCode::kUnavailable, "the disk was told to fail");
+  }
+  Status remove(std::string_view name, Generation number) override {
+    return disk_.remove(name, number);
+  }
+
+ private:
+  Generations& disk_;
+  int left_ = 0;
+};
+
 class RebuildOnDiskTest : public ::testing::Test {
  protected:
   std::unique_ptr<ProjectionEngine> open_engine(Generations& generations) const {
@@ -236,6 +274,33 @@ TEST_F(RebuildOnDiskTest, AnUnreadableReadModelIsReportedAndMended) {
   ASSERT_TRUE(report.unreadable);
   EXPECT_EQ(report.unreadable->code, ErrorCode::kCorruption);
   EXPECT_TRUE(engine->rebuild(kAppointments, {}, {}).value().is_identical());
+}
+
+// Whether the pointer comes back to the old generation, or that fails as well.
+TEST_F(RebuildOnDiskTest, APointerThatCouldNotBeSyncedNamesAGenerationThatExists) {
+  history_.random_steps(100);
+  for (const int failures : {1, 2}) {
+    {
+      RocksDbGenerations disk(folder_.path());
+      UnsyncedPointers generations(disk);
+      const auto engine = open_engine(generations);
+      catch_up(*engine);
+      generations.fail(failures);
+      const auto report = engine->rebuild(kAppointments, {}, {});
+      ASSERT_FALSE(report);
+      EXPECT_EQ(report.error().code, ErrorCode::kUnavailable);
+      EXPECT_TRUE(engine->live(kAppointments).is_serving()) << "the old one";
+    }
+    RocksDbGenerations disk(folder_.path());
+    const auto left = disk.list(kAppointments).value();
+    const auto current = disk.current(kAppointments).value();
+    EXPECT_EQ(left.size(), static_cast<std::size_t>(failures)) << "the shadow, if not certain";
+    ASSERT_TRUE(current);
+    EXPECT_THAT(left, ::testing::Contains(*current));
+    const auto reopened = open_engine(disk);
+    EXPECT_EQ(reopened->live(kAppointments).position(), Position{100}) << "not built again";
+    EXPECT_THAT(disk.list(kAppointments).value(), ::testing::ElementsAre(*current));
+  }
 }
 
 TEST_F(RebuildOnDiskTest, TheOldGenerationIsDeletedWithItsLastReader) {
