@@ -79,6 +79,9 @@ class Sequencer {
   // True while step() may still have something to do: false only when stopped and empty.
   bool wait_for_work(std::chrono::milliseconds timeout);
 
+  // How far commands have taken effect.
+  Position committed() const { return log_.committed(); }
+
   SequencerStats stats() const;
   // Asked on the stepping thread before each batch. While it fails, commands are refused with its
   // error, and only repetitions of what is stored are answered. Set before the first step.

@@ -41,7 +41,8 @@ ConfirmationConsumer::ConfirmationConsumer(Bus& bus, commands::Sequencer& sequen
                                            const Clock& clock, Wakeup& wakeup,
                                            std::unique_ptr<MessageSource> source,
                                            std::unique_ptr<Publisher> publisher)
-    : source_(std::move(source)),
+    : sequencer_(sequencer),
+      source_(std::move(source)),
       keeper_(bus, *source_, clock, confirmations_consumer(), counters_),
       outbox_(std::move(publisher), counters_),
       submissions_(sequencer, wakeup, kMaxInFlight) {}
@@ -104,6 +105,7 @@ void ConfirmationConsumer::settle(Submissions::Answered answered) {
 void ConfirmationConsumer::give_up(Message message, std::string_view reason) {
   const auto country = country_of_subject(message.subject);
   DeadLetter dead = make_dead_letter(message, name(), country, reason);
+  dead.retry = sequencer_.committed();
   if (const auto confirmation = parse_confirmation(message.payload)) {
     dead.letter.appointment = confirmation->appointment;
   }

@@ -42,6 +42,7 @@ class ConfirmationConsumer final : public Piece {
   void put_back(const Message& message);
 
   ConsumerCounters counters_;
+  const commands::Sequencer& sequencer_;
   std::unique_ptr<MessageSource> source_;
   ConsumerKeeper keeper_;
   Outbox outbox_;

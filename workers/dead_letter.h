@@ -5,7 +5,8 @@
 //
 // "retry" tells a message that died again after an operator's retry from the same letter delivered
 // twice: the position of that retry's event, as the message's id told it (redelivery.h); 0 where it
-// told none. Whoever cannot know leaves it out.
+// told none; from who sees the log, its end at the death. Whoever cannot know leaves it out, and
+// then only its first death is recorded.
 #pragma once
 
 #include <string>

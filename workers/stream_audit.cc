@@ -65,9 +65,12 @@ Result<std::optional<std::string>> StreamAudit::compare() {
 }
 
 Result<std::optional<std::string>> StreamAudit::compare_received() {
-  // What comes once more, since its acknowledgement got lost, was compared.
+  // What comes once more, since its acknowledgement got lost or came late, is compared once.
+  std::uint64_t last = compared_.value();
   std::erase_if(received_, [&](const Message& message) {
-    return message.stream_sequence <= compared_.value() || message.stream_sequence > end_->value();
+    if (message.stream_sequence <= last || message.stream_sequence > end_->value()) return true;
+    last = message.stream_sequence;
+    return false;
   });
   std::size_t i = 0;
   std::optional<std::string> difference;

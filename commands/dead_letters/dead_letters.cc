@@ -40,8 +40,8 @@ Decided decide(const DeadLetterState& state, const RecordDeadLetter& command) {
   if (state.letter) {
     const DeadLetter& known = *state.letter;
     if (known.status != DeadLetterStatus::kRetried) return Decision{};
-    const bool is_older = command.retry && *command.retry < known.changed_at;
-    if (is_older) return Decision{};
+    const bool died_again = command.retry && *command.retry >= known.changed_at;
+    if (!died_again) return Decision{};
   }
   DeadLetterRecorded letter = command.letter;
   letter.id = dead_letter_id(letter.consumer, letter.message_id);

@@ -23,7 +23,8 @@ namespace citas::commands {
 
 struct RecordDeadLetter {
   DeadLetterRecorded letter;  // its id is the decider's to set
-  // Position of the retry after which it died; 0: of none. nullopt: whoever gave up cannot tell.
+  // The log's position when it died, or at least that of the retry after which it did; 0: before
+  // any. nullopt: whoever gave up cannot tell, and a letter on record stays as it is.
   std::optional<Position> retry = std::nullopt;
   friend bool operator==(const RecordDeadLetter&, const RecordDeadLetter&) = default;
 };

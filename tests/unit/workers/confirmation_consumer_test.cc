@@ -136,6 +136,8 @@ TEST_F(ConfirmationConsumerTest, WhatCannotBeAConfirmationIsADeadLetter) {
   EXPECT_THAT(world_.history(appointment), ElementsAre("appointment.requested"));
   EXPECT_EQ(ack_pending(), 0U);
   EXPECT_EQ(consumer_->counters().dead_letters.value(), 5U);
+  const auto first = parse_dead_letter(broker_.message(kDeadLettersStream, 1)->payload);
+  EXPECT_EQ(first->retry, world_.log.committed()) << "so that a retry tells it from a later death";
 }
 
 TEST_F(ConfirmationConsumerTest, DyingWithCommandsInFlightLosesNothing) {

@@ -92,6 +92,19 @@ TEST_F(DeadLetterRecorderTest, DyingAgainAfterARetryIsRecordedOnceMore) {
   EXPECT_EQ(ack_pending(), 0U);
 }
 
+// All letters are read again at each start: an operator's retry must outlive that.
+TEST_F(DeadLetterRecorderTest, ARetryIsNotUndoneByItsLetterReadAgain) {
+  DeadLetter dead = letter();
+  dead.letter.appointment = world_.request(kPeru);
+  dead.retry = std::nullopt;
+  publish(encode(dead));
+  run();
+  ASSERT_TRUE(world_.retry());
+  publish(encode(dead));
+  run();
+  EXPECT_EQ(world_.count("deadletter.recorded"), 1U);
+}
+
 TEST_F(DeadLetterRecorderTest, ALetterThatCannotBeReadIsOneItself) {
   publish(std::string("\xFF{", 2), "strange");
   run();
