@@ -276,6 +276,7 @@ def play_rounds(run, skips_a_segment=False):
         history = History(run, first // ROUNDS_OF_A_HISTORY, skips_a_segment)
         for number in range(first, min(first + ROUNDS_OF_A_HISTORY, run.cycles)):
             history.play(number)
+            run.done += 1
             run.progress(f"{number + 1}/{run.cycles}")
         history.end()
     if not run.short:

@@ -95,7 +95,7 @@ def break_the_bus(run):
     known = oracle.Oracle(run.folder / "oracle.jsonl")
     system.start()
     bus = Bus(run, system.nats)
-    for number in range(run.cycles):
+    for number in run.rounds():
         for name, seconds in (SHORT_S if run.short else LONG_S).items():
             load = Load(system.server, known, run.seed, clients=3, name=f"{name}-{number}")
             come_back = getattr(bus, name)()

@@ -43,7 +43,7 @@ WITH_SERVERS = {
 
 
 def seeds(run):
-    return (run.seed + 1000 * number for number in range(run.cycles))
+    return (run.seed + 1000 * number for number in run.rounds())
 
 
 def note(run, canary, suite, seed, failure):

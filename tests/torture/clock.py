@@ -100,7 +100,7 @@ def play_all(run):
     server = Server(run.folder, "--nats", "none", "--workers", "none")
     with clock.environment():
         server.start()
-    for _ in range(run.cycles):
+    for _ in run.rounds():
         for name in run.random.sample(list(SCENES), len(SCENES)):
             clock.set(SCENES[name]())
             if run.random.random() < 0.3:

@@ -35,6 +35,8 @@ def call(suite, cycles, seed, canary="none"):
 def run_in_process(run):
     result = call(run.suite, run.cycles, run.seed)
     run.injected.update(result["injected"])
+    run.done = sum(result["injected"].values())  # a fault a cycle
+    run.cycles = min(run.cycles, result["figures"].get("ways to damage this store", run.cycles))
     run.checked.update(result["checked"])
     run.figures.update(result["figures"])
     if result["failure"]:

@@ -3,14 +3,20 @@
 import collections
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import pathlib
 import random
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 import time
+import traceback
+
+HERE = pathlib.Path(__file__).resolve().parent
 
 
 class Broken(Exception):
@@ -32,7 +38,22 @@ class Suite:
     run: object  # takes a Run
     what: str  # one line
     short: int  # cycles in the short form
-    long: int  # cycles in the long form
+    long: int  # cycles in the long form; 0: as many as there are
+
+
+def repeat_command(suite, cycles, seed, short):
+    form = " --short" if short else ""
+    return f"ops/torture {suite} --cycles {cycles} --seed {seed}{form}"
+
+
+@functools.cache
+def commit():
+    """Of the sources that these suites are from; None outside of a repository."""
+    describe = ["git", "-C", HERE, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    with contextlib.suppress(OSError):
+        described = subprocess.run(describe, capture_output=True, text=True, check=False)
+        return described.stdout.strip() or None
+    return None
 
 
 @dataclasses.dataclass
@@ -44,15 +65,23 @@ class Run:
     seed: int
     short: bool
     folder: pathlib.Path
+    done: int = 0  # cycles that came to their end
     injected: collections.Counter = dataclasses.field(default_factory=collections.Counter)
     checked: collections.Counter = dataclasses.field(default_factory=collections.Counter)
     figures: dict = dataclasses.field(default_factory=dict)
     failure: str = None
     skipped: str = None  # why nothing was tried
+    interrupted: bool = False
     seconds: float = 0.0
 
     def __post_init__(self):
         self.random = random.Random(f"{self.suite}/{self.seed}")
+
+    def rounds(self):
+        """The numbers of its cycles. A cycle counts as done when the next one is asked for."""
+        for number in range(self.cycles):
+            yield number
+            self.done += 1
 
     def progress(self, text):
         """On a terminal one line that changes, elsewhere nothing."""
@@ -61,16 +90,17 @@ class Run:
 
     @property
     def repeat(self):
-        form = " --short" if self.short else ""
-        return f"ops/torture {self.suite} --cycles {self.cycles} --seed {self.seed}{form}"
+        return repeat_command(self.suite, self.cycles, self.seed, self.short)
 
     def as_json(self):
         return {
             "suite": self.suite,
             "ok": self.failure is None and self.skipped is None,
-            "cycles": self.cycles,
+            "cycles": self.done,
+            "cycles planned": self.cycles or None,
             "seed": self.seed,
             "seconds": round(self.seconds, 1),
+            "commit": commit(),
             "injected": dict(self.injected),
             "checked": dict(self.checked),
             "figures": self.figures,
@@ -82,9 +112,8 @@ class Run:
 
     def as_text(self):
         verdict = "FAILED" if self.failure else "SKIPPED" if self.skipped else "ok"
-        lines = [
-            f"{self.suite}: {verdict}, {self.cycles} cycles, seed {self.seed}, {self.seconds:.0f} s"
-        ]
+        cycles = f"{self.done}/{self.cycles or 'all'} cycles"
+        lines = [f"{self.suite}: {verdict}, {cycles}, seed {self.seed}, {self.seconds:.0f} s"]
         for title, found in (
             ("injected", self.injected),
             ("checked", self.checked),
@@ -106,21 +135,52 @@ def percentile(values, fraction):
 
 
 def execute(name, suite, cycles, seed, short):
-    """Runs a suite on a folder of its own, which stays behind when it fails."""
+    """Runs a suite on a folder of its own, which stays behind when it fails, whatever it fails by."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix=f"citas-torture-{name}-"))
     run = Run(name, cycles, seed, short, folder)
     started = time.monotonic()
     try:
         suite.run(run)
-    except (Broken, AssertionError, OSError) as failure:
-        run.failure = f"{type(failure).__name__}: {failure}"
+        promise(run.done >= cycles, f"the suite ended after {run.done} of {cycles} cycles")
     except CannotRun as reason:
         run.skipped = str(reason)
+    except (Exception, KeyboardInterrupt) as failure:
+        note_failure(run, failure)
     run.seconds = time.monotonic() - started
     run.progress("")
     if run.failure is None:
         shutil.rmtree(folder, ignore_errors=True)
     return run
+
+
+def note_failure(run, failure):
+    """Says what it was, keeps where it came from, and ends what it left running: whoever comes next
+    wants the machine for himself."""
+    run.interrupted = isinstance(failure, KeyboardInterrupt)
+    text = "".join(traceback.format_exception(failure))
+    run.failure = f"{type(failure).__name__}: {failure}"
+    if not isinstance(failure, (Broken, AssertionError)):
+        run.failure += f"\n{text}"
+    with contextlib.suppress(OSError):
+        (run.folder / "failure.txt").write_text(f"{run.repeat}\n{run.failure}\n\n{text}")
+    for child in children():
+        with contextlib.suppress(OSError):
+            os.kill(child, signal.SIGKILL)
+
+
+def children():
+    """The processes that this one has started, and that have not ended."""
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+            if int(parent) == os.getpid():
+                yield int(folder.name)
+
+
+def announce(name, cycles, seed, short):
+    """Before anything can go wrong: how to do it again."""
+    command = repeat_command(name, cycles, seed, short)
+    print(f"{name}: seed {seed}; repeat: {command}", file=sys.stderr, flush=True)
 
 
 def report(run, output):

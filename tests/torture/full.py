@@ -179,6 +179,7 @@ def fill_disks(run, options, fills):
         rounds, waited = fill_one_disk(run, number, run.cycles - played, options, fills)
         played += rounds
         waits += waited
+        run.done = played
         run.progress(f"{played}/{run.cycles}")
     run.figures["disks"] = number
     run.figures["acknowledged again after, p50, s"] = round(percentile(waits, 0.5), 2)

@@ -48,7 +48,7 @@ def kill_repeatedly(run, system, known, load):
     """Returns how long clients had to wait after each kill of the server."""
     kills = kills_of(system)
     waits = []
-    for number in range(1, run.cycles + 1):
+    for number in run.rounds():
         time.sleep(random_moment(run))  # the random moment, not a synchronisation
         kill = run.random.choices(list(kills), kills.values())[0]
         started = time.monotonic()
@@ -57,7 +57,7 @@ def kill_repeatedly(run, system, known, load):
         run.injected[kill.__name__.replace("_", " ")] += 1
         if kill in (system.kill_server, system.kill_server_and_bus, system.kill_everything):
             waits.append(time.monotonic() - started)
-        run.progress(f"{number}/{run.cycles}, {len(known.bookings)} booked")
+        run.progress(f"{number + 1}/{run.cycles}, {len(known.bookings)} booked")
     return waits
 
 

@@ -155,7 +155,7 @@ def poison(run):
     nats = Nats(run.folder / "nats").start()
     server = Server(run.folder, "--workers", "none", "--nats", nats.url).start()
     worker = PoisonedWorker(run.folder / "worker", nats, "PE", MAX_TRIES, ack_wait_s).start()
-    for number in range(run.cycles):
+    for number in run.rounds():
         ward = Ward(run, server, worker, number)
         ward.book()
         wait_until(ward.all_dead, "all poisonous messages die", NEIGHBOUR_LIMIT_S + 30)

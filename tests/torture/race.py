@@ -224,6 +224,7 @@ def race(run):
         thread.join()
     if failures:
         raise Broken(str(failures[0])) from failures[0]
+    run.done = share * CLIENTS
     run.figures["operations a second"] = round(share * CLIENTS / (time.monotonic() - started))
     compare(run, racers, server.client.events())
     server.stop()

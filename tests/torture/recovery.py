@@ -92,7 +92,7 @@ def recover(run):
     make_long(run, server, SHORT_EVENTS if run.short else LONG_EVENTS)
     run.figures["events before the first kill"] = position(server)
     ready, completed = [], []
-    for number in range(run.cycles):
+    for number in run.rounds():
         times = kill_and_time(run, server, number)
         ready.append(times[0])
         completed.append(times[1])

@@ -86,7 +86,7 @@ def ways_to_replay(run):
 
 def compare_replays(run, canary=False):
     lines = 0
-    for number in range(run.cycles):
+    for number in run.rounds():
         data = make_log(run, number)
         expected = dump(BUILDS["GCC"], "stored", data)
         lines += expected.count(b"\n")

@@ -25,6 +25,7 @@ def run_seeds(run):
     result = json.loads(finished.stdout)
     run.injected.update(result["injected"])
     run.checked.update(result["checked"])
+    run.done = result["checked"]["seeds"]
     run.figures.update(result["figures"])
     if result["failure"]:
         raise Broken(result["failure"])

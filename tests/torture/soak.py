@@ -36,7 +36,7 @@ def soak(run):
     load = Load(system.server, known, run.seed)
     samples = {name: [] for name in system.processes()}
     lags = []
-    for number in range(run.cycles):
+    for number in run.rounds():
         time.sleep(CYCLE_S)  # the load's time, not a synchronisation
         load.check()
         for name, process in system.processes().items():
