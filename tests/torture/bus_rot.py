@@ -109,7 +109,7 @@ def rot(run):
     cases = list(CASES)
     run.random.shuffle(cases)
     late = []
-    for number in range(run.cycles):
+    for number in run.rounds():
         case = cases[number % len(cases)]
         settled, completed = one_case(run, system, known, number, case)
         if settled > SETTLED_WITHIN_S or completed > COMPLETED_WITHIN_S:
@@ -131,7 +131,7 @@ def bus_matches_log(run, system, case):
 
 def stream_is_log(run, system):
     with contextlib.suppress(Broken, OSError):
-        bus_view.check_stream(run, system.nats, system.server.client.events())
+        bus_view.check_stream(run, system.bus_address(), system.server.client.events())
         return True
     return False
 
