@@ -14,7 +14,18 @@ def check_keys(run, server, known, count=200):
         answer = server.client.post("/appointments", booking.body, idempotency_key=booking.key)
         promise(answer.status == 201 and answer.replayed, answer.text)
         promise(answer.json["appointmentId"] == booking.appointment, f"{booking.key} is another")
-        run.checked["keys repeated"] += 1
+        run.checked["keys of bookings repeated"] += 1
+    promise(server.client.get("/events/head").json == before, "repeated keys added to the log")
+
+
+def check_cancellation_keys(run, server, cancellations, count=200):
+    """The same of cancellations."""
+    before = server.client.get("/events/head").json
+    for one in run.random.sample(cancellations, min(count, len(cancellations))):
+        answer = server.client.post(one.target, one.body, idempotency_key=one.key)
+        promise(answer.status == 200 and answer.replayed, answer.text)
+        promise(answer.json["appointmentId"] == one.appointment, f"{one.key} is another")
+        run.checked["keys of cancellations repeated"] += 1
     promise(server.client.get("/events/head").json == before, "repeated keys added to the log")
 
 
@@ -30,16 +41,16 @@ def check_read_model(run, server, events):
     run.checked["appointments in the read model"] += len(found)
 
 
-def check_log(run, server, known):
+def check_log(run, server, record):
     """Returns the events."""
     events = server.client.events()
-    defects = known.defects(events)
+    defects = record.defects(events)
     promise(
         not defects, lambda: f"{len(defects)} defects, the first:\n" + "\n".join(defects[:20])
     )
     run.checked["events in the log"] += len(events)
-    run.checked["acknowledged bookings found"] += len(known.bookings)
-    run.checked["acknowledged cancellations found"] += len(known.cancellations)
+    run.checked["acknowledged bookings found"] += len(record.bookings)
+    run.checked["acknowledged cancellations found"] += len(record.cancellations)
     check_read_model(run, server, events)
     return events
 
@@ -58,8 +69,10 @@ def compare_everything(run, system, known):
     wait_until(
         lambda: system.server.metric("citas_relay_lag_events") == 0, "the relay has caught up"
     )
-    check_keys(run, system.server, known)
-    events = check_log(run, system.server, known)
+    record = known.record()
+    check_keys(run, system.server, record)
+    check_cancellation_keys(run, system.server, record.cancellations)
+    events = check_log(run, system.server, record)
     bus_view.check_stream(run, system.bus_address(), events)
     system.stop()
     verify(run, system.server)

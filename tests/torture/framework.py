@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 
@@ -188,14 +189,30 @@ def report(run, output):
 
 
 class Journal:
-    """One JSON document a line, in a file that outlives whoever writes it. Thread-safe: each line
-    is one write to a file opened for appending."""
+    """One JSON document a line, on disk before `write` returns. Thread-safe: each line is one write
+    to a file opened for appending, and one sync serves all who wait for theirs."""
 
     def __init__(self, path):
+        self.path = pathlib.Path(path)
         self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._counting, self._syncing = threading.Lock(), threading.Lock()
+        self._written = self._synced = 0
 
     def write(self, **entry):
         os.write(self._descriptor, (json.dumps(entry) + "\n").encode())
+        with self._counting:
+            self._written += 1
+            mine = self._written
+        with self._syncing:
+            if self._synced < mine:
+                covered = self._written
+                os.fdatasync(self._descriptor)
+                self._synced = covered
+
+    def read(self):
+        """What is in the file, whatever anybody remembers of it."""
+        with self.path.open(encoding="utf-8") as lines:
+            yield from map(json.loads, lines)
 
     def close(self):
         with contextlib.suppress(OSError):

@@ -4,13 +4,15 @@ import collections
 import dataclasses
 import threading
 
-from framework import Journal
+from framework import Journal, promise
 
 REQUESTED = "citas.appointment.requested.v1"
 CONFIRMED = "citas.appointment.confirmed.v1"
 REJECTED = "citas.appointment.rejected.v1"
 CANCELLED = "citas.appointment.cancelled.v1"
 STATUS_AFTER = {CONFIRMED: "completed", REJECTED: "failed", CANCELLED: "cancelled"}
+# What never happens where every rule accepts, as in all systems that an oracle watches.
+REFUSALS = (REJECTED, "citas.deadletter.recorded.v1", "citas.deadletter.discarded.v1")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,18 +25,28 @@ class Booking:
     position: int
 
 
-class Oracle:
-    """Thread-safe while recording; ask it when the load has ended.
+@dataclasses.dataclass(frozen=True)
+class Cancellation:
+    """An acknowledged one."""
 
-    Every intent is in its journal before it is sent, and every acknowledgement before anything is
-    done with it: a file outside of all that gets killed.
+    key: str
+    target: str
+    body: dict
+    appointment: str
+
+
+class Oracle:
+    """Thread-safe while recording; ask for its record when the load has ended.
+
+    Every intent is in its journal, on disk, before it is sent, and every acknowledgement before
+    anything is done with it: a file outside of all that gets killed.
     """
 
     def __init__(self, journal):
         self._journal = Journal(journal)
         self._mutex = threading.Lock()
         self.bookings = []
-        self.cancellations = set()
+        self._cancelled = 0
         self.answered = 0
         self._refused = 0
         self._resent = 0
@@ -52,7 +64,7 @@ class Oracle:
     def cancelled(self, key, appointment):
         self._journal.write(cancelled=key, id=appointment)
         with self._mutex:
-            self.cancellations.add(appointment)
+            self._cancelled += 1
             self.answered += 1
 
     def refused_one(self, key):
@@ -71,31 +83,67 @@ class Oracle:
     def figures(self):
         return {
             "booked": len(self.bookings),
-            "cancelled": len(self.cancellations),
+            "cancelled": self._cancelled,
             "refused": self._refused,
             "sent again": self._resent,
             "of these after 503": self.unavailable.total(),
         }
 
+    def record(self):
+        """What the journal says, read from its file: this, and no memory of ours, is compared."""
+        record = Record(self._journal.read())
+        told = (len(self.bookings), self._cancelled, self._refused)
+        found = (len(record.bookings), len(record.cancellations), record.refused)
+        promise(found == told, f"{self._journal.path} has {found} answers, {told} were given")
+        return record
+
+
+class Record:
+    """Every intent and every answer, of a journal's entries."""
+
+    def __init__(self, entries):
+        self.bookings, self.cancellations, self.refused = [], [], 0
+        intents, answered = {}, set()
+        for entry in entries:
+            if "intent" in entry:
+                intents[entry["intent"]] = entry["target"], entry["body"]
+            elif "booked" in entry:
+                key, (_, body) = entry["booked"], intents[entry["booked"]]
+                self.bookings.append(Booking(key, body, entry["id"], entry["at"]))
+                answered.add(key)
+            elif "cancelled" in entry:
+                key = entry["cancelled"]
+                self.cancellations.append(Cancellation(key, *intents[key], entry["id"]))
+                answered.add(key)
+            else:
+                self.refused += 1
+                answered.add(entry["refused"])
+        self.unanswered = sorted(intents.keys() - answered)
+
     def defects(self, events):
         """Sentences about everything in the log that contradicts what clients were told."""
         return [
+            *(f"asked, and never answered: {key}" for key in self.unanswered),
             *gaps(events),
             *self._lost_or_unasked(events),
             *self._misplaced(events),
             *double_bookings(events),
             *repeated_facts(events),
             *unsettled(events),
+            *refusals(events),
         ]
 
     def _lost_or_unasked(self, events):
         """Every intent was sent until it was answered: acknowledged and logged are the same."""
-        logged = subjects(events, REQUESTED)
-        acknowledged = {booking.appointment for booking in self.bookings}
-        yield from (f"acknowledged, not in the log: {each}" for each in acknowledged - logged)
-        yield from (f"in the log, never acknowledged: {each}" for each in logged - acknowledged)
-        lost = self.cancellations - subjects(events, CANCELLED)
-        yield from (f"acknowledged cancellation, not in the log: {each}" for each in lost)
+        booked = {booking.appointment for booking in self.bookings}
+        cancelled = {cancellation.appointment for cancellation in self.cancellations}
+        for kind, event_type, told in (
+            ("booking", REQUESTED, booked),
+            ("cancellation", CANCELLED, cancelled),
+        ):
+            logged = subjects(events, event_type)
+            yield from (f"acknowledged {kind}, not in the log: {each}" for each in told - logged)
+            yield from (f"{kind} in the log, never acknowledged: {each}" for each in logged - told)
 
     def _misplaced(self, events):
         by_position = {int(event["position"]): event for event in events}
@@ -152,3 +200,11 @@ def unsettled(events):
     for appointment, status in statuses(events).items():
         if status == "pending":
             yield f"{appointment} is still pending"
+
+
+def refusals(events):
+    """A completed appointment is one that its country has confirmed: where no rule refuses
+    anything, whatever was refused or given up was wrongly so."""
+    for event in events:
+        if event["type"] in REFUSALS:
+            yield f"{event['type']} at {event['position']}, where every rule accepts: {event['data']}"

@@ -64,7 +64,8 @@ def booked_and_completed(server, number):
     """Books one more, and waits until its country has confirmed it."""
     body = {"insuredId": "00042", "scheduleId": 2**52 + number, "countryISO": "PE"}
     booked = wait_until(lambda: book(server, body), "a booking is accepted", interval_s=0.005)
-    server.settled(body["insuredId"], booked["appointmentId"], timeout_s=60)
+    settled = server.settled(body["insuredId"], booked["appointmentId"], timeout_s=60)
+    promise(settled["status"] == "completed", f"it is {settled['status']}")
 
 
 def book(server, body):
