@@ -103,12 +103,30 @@ def test_a_suite_not_run_is_not_a_suite_that_held(ran):
     assert not told["ok"] and told["skipped"] == "no root"
 
 
-def test_the_seed_is_told_before_anything_can_go_wrong():
-    """On the program itself: a suite that cannot even start."""
-    main = [sys.executable, "-B", HERE, "replay", "--short", "--seed", "today"]
-    nowhere = os.environ | {"CITAS_BIN": "/nonexistent/citas"}
-    run = subprocess.run(main, capture_output=True, text=True, check=False, env=nowhere)
+@pytest.fixture
+def broken(tmp_path):
+    """Runs the program itself with nothing to test: suites that cannot even start."""
+    nowhere = os.environ | {"CITAS_BIN": "/nonexistent/citas", "TMPDIR": str(tmp_path)}
+
+    def run(*arguments):
+        command = [sys.executable, "-B", HERE, *arguments, "--short"]
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=nowhere)
+
+    return run
+
+
+def test_the_seed_is_told_before_anything_can_go_wrong(broken):
+    run = broken("replay", "--seed", "today")
     assert run.returncode == 1
-    assert run.stderr.startswith("replay: seed 20") and "--seed 20" in run.stderr
-    assert "FAILED" in run.stdout and "failure.txt" not in run.stderr
-    shutil.rmtree(run.stdout.rsplit("evidence", 1)[1].strip())
+    assert run.stderr.startswith("replay: seed 20") and "--cycles 1 --seed 20" in run.stderr
+    assert "replay: FAILED, 0/1 cycles, seed 20" in run.stdout
+
+
+def test_suites_run_on_when_one_has_failed(broken):
+    run = broken("replay", "clock", "--seed", "5", "-o", "json")
+    assert run.returncode == 1
+    told = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [(one["suite"], one["seed"], one["ok"]) for one in told] == [
+        ("replay", 5, False),
+        ("clock", 5, False),
+    ]
