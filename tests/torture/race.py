@@ -15,6 +15,7 @@ import itertools
 import random
 import threading
 import time
+import types
 
 import checks
 import oracle
@@ -27,6 +28,8 @@ SLOTS = [(country, schedule) for country in ("PE", "CL") for schedule in (1, 2, 
 INSUREDS = [f"{number:05}" for number in range(1, 13)]
 IMPATIENCE = 0.03  # how often a client hangs up and asks again
 REUSE = 0.02  # how often it tries its last key with another command
+REPEAT = 0.02  # how often an old one with its own command, whose appointment is cancelled since
+REMEMBERED = 100  # acknowledged commands whose keys a client knows still
 
 
 @dataclasses.dataclass
@@ -41,43 +44,73 @@ class Operation:
     hung_up: bool = False  # asked twice: what was asked first may take effect after the answer
 
 
+class KeylessClient(Client):
+    """The canary: as if the server ignored idempotency keys."""
+
+    def request(self, method, target, body=None, headers=None):
+        kept = {name: value for name, value in (headers or {}).items() if name != "Idempotency-Key"}
+        return super().request(method, target, body, kept)
+
+
 class Racer:
     """One client. Its operations, all answered, are in `done`."""
 
-    def __init__(self, url, seed, name, operations):
-        self._client = Client(url, validate=False)
+    def __init__(self, client, seed, name, operations):
+        self._client = client
         self._random = random.Random(f"{seed}/{name}")
         self._name = name
         self._keys = itertools.count(1)
         self._left = operations
-        self._mine = collections.deque(maxlen=4)  # (insured, slot, appointment)
+        self._mine = collections.deque(maxlen=4)  # bookings that may be live
+        self._ended = collections.deque(maxlen=REMEMBERED)  # bookings, cancelled since
+        self.bookings = collections.deque(maxlen=REMEMBERED)
+        self.cancellations = collections.deque(maxlen=REMEMBERED)
         self.done = []
         self.counts = collections.Counter()
 
     def run(self):
         for _ in range(self._left):
+            if self._ended and self._random.random() < REPEAT:
+                self._repeat(self._random.choice(self._ended))
             if self._mine and self._random.random() < 0.45:
-                self._cancel(*self._mine.popleft())
+                self._cancel(self._mine.popleft())
             else:
                 self._book()
 
     def _book(self):
         insured, slot = self._random.choice(INSUREDS), self._random.choice(SLOTS)
         body = {"insuredId": insured, "scheduleId": slot[1], "countryISO": slot[0]}
-        operation, answer = self._perform("book", insured, slot, "/appointments", body)
+        key = self._next_key()
+        operation, answer = self._perform("book", insured, slot, "/appointments", body, key)
         promise(answer.status in (201, 409), answer.text)
         if answer.status == 201:
             operation.appointment = answer.json["appointmentId"]
-            self._mine.append((insured, slot, operation.appointment))
+            booking = oracle.Booking(key, body, operation.appointment, int(answer.position))
+            self._mine.append(booking)
+            self.bookings.append(booking)
 
-    def _cancel(self, insured, slot, appointment):
+    def _cancel(self, booking):
+        insured, appointment = booking.body["insuredId"], booking.appointment
+        slot = (booking.body["countryISO"], booking.body["scheduleId"])
         target = f"/appointments/{insured}/{appointment}/cancellation"
-        operation, answer = self._perform("cancel", insured, slot, target, {"reason": "other"})
+        key, body = self._next_key(), {"reason": "other"}
+        operation, answer = self._perform("cancel", insured, slot, target, body, key)
         promise(answer.status == 200, answer.text)
         operation.appointment = appointment
+        self._ended.append(booking)
+        self.cancellations.append(oracle.Cancellation(key, target, body, appointment))
 
-    def _perform(self, kind, insured, slot, target, body):
-        key = f"{self._name}-{next(self._keys)}"
+    def _repeat(self, booking):
+        """Its appointment is cancelled, its slot free or another's: only who remembers the key can
+        tell this from a new request."""
+        answer = self._client.post("/appointments", booking.body, idempotency_key=booking.key)
+        checks.check_repeated(booking.key, answer, 201, booking.appointment)
+        self.counts["keys repeated after the cancellation"] += 1
+
+    def _next_key(self):
+        return f"{self._name}-{next(self._keys)}"
+
+    def _perform(self, kind, insured, slot, target, body, key):
         operation = Operation(kind, insured, slot, time.monotonic())
         if self._random.random() < IMPATIENCE:
             operation.hung_up = True
@@ -204,10 +237,11 @@ def positions(events, event_type):
     return {e["subject"]: int(e["position"]) for e in events if e["type"] == event_type}
 
 
-def race(run):
+def race(run, client=Client):
     server = Server(run.folder, "--nats", "none", "--workers", "none").start()
     share = -(-run.cycles // CLIENTS)
-    racers = [Racer(server.client.url, run.seed, f"racer-{n}", share) for n in range(CLIENTS)]
+    clients = [client(server.client.url, validate=False) for _ in range(CLIENTS)]
+    racers = [Racer(one, run.seed, f"racer-{n}", share) for n, one in enumerate(clients)]
     failures = []
 
     def drive(racer):
@@ -223,10 +257,14 @@ def race(run):
     for thread in threads:
         thread.join()
     if failures:
-        raise Broken(str(failures[0])) from failures[0]
+        raise Broken("\n".join(map(str, failures))) from failures[0]
     run.done = share * CLIENTS
     run.figures["operations a second"] = round(share * CLIENTS / (time.monotonic() - started))
     compare(run, racers, server.client.events())
+    bookings = [booking for racer in racers for booking in racer.bookings]
+    checks.check_keys(run, server, types.SimpleNamespace(bookings=bookings))
+    cancellations = [cancellation for racer in racers for cancellation in racer.cancellations]
+    checks.check_cancellation_keys(run, server, cancellations)
     server.stop()
     checks.verify(run, server)
 

@@ -3,9 +3,14 @@
 import pathlib
 import sys
 
+import pytest
+
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
 
+import checks  # noqa: E402
+import framework  # noqa: E402
+from client import Answer  # noqa: E402
 from oracle import CANCELLED, REQUESTED  # noqa: E402
 from race import Operation, defects  # noqa: E402
 
@@ -54,3 +59,26 @@ def test_an_event_nobody_was_told_of():
 def test_a_lost_booking():
     lost = Operation("book", "3", SLOT, 40, 41, 201, "c")
     assert "not in the log" in next(defects([*TOLD, lost], LOG))
+
+
+def answer(status, appointment, replayed=True):
+    headers = {"idempotent-replayed": "true"} if replayed else {}
+    return Answer(status, headers, f'{{"appointmentId":"{appointment}"}}'.encode())
+
+
+def test_a_key_that_repeats_its_outcome():
+    checks.check_repeated("key", answer(201, "a"), 201, "a")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        answer(201, "b", replayed=False),  # the slot was free again: booked once more
+        answer(201, "b"),
+        answer(201, "a", replayed=False),
+        Answer(409, {}, b'{"code":"slot_taken"}'),  # another has the slot: decided once more
+    ],
+)
+def test_a_key_that_was_forgotten(wrong):
+    with pytest.raises(framework.Broken, match="key got .* instead of its first outcome"):
+        checks.check_repeated("key", wrong, 201, "a")
