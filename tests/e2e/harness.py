@@ -186,6 +186,12 @@ class Nats:
         self.process = None
 
     def start(self, timeout_s=30):
+        self.launch()
+        self.port = wait_until(self._reported_port, "nats-server reports its port", timeout_s)
+        return self
+
+    def launch(self):
+        """Starts the process without waiting."""
         for stale in self.folder.glob("*.ports"):
             stale.unlink()
         self.process = Process(
@@ -193,8 +199,6 @@ class Nats:
             + ["--ports_file_dir", self.folder],
             self.folder / "nats.log",
         )
-        self.port = wait_until(self._reported_port, "nats-server reports its port", timeout_s)
-        return self
 
     def _reported_port(self):
         with contextlib.suppress(StopIteration, ValueError, KeyError):

@@ -1,4 +1,5 @@
-"""kill -9 of server, worker and bus, each alone and together, at random moments under load.
+"""kill -9 of server, worker and bus, each alone, in pairs and all together, at random moments under
+load, and while they recover from such a kill.
 
 Clients repeat whatever was not answered under the same Idempotency-Key until it is. In the end
 nothing acknowledged may be lost, no slot given twice, every appointment settled, and the bus and
@@ -30,8 +31,20 @@ def kills_of(system):
         system.kill_bus: 2,
         system.kill_bus_and_wipe_it: 1,
         system.kill_server_and_bus: 1,
+        system.kill_server_and_worker: 1,
+        system.kill_worker_and_bus: 1,
         system.kill_everything: 1,
+        system.kill_server_while_starting: 3,
+        system.kill_worker_while_starting: 1,
+        system.kill_bus_while_starting: 1,
     }
+
+
+def choices(run, kills):
+    """Each kind once, in any order, and then as often as it weighs."""
+    yield from run.random.sample(list(kills), len(kills))
+    while True:
+        yield run.random.choices(list(kills), kills.values())[0]
 
 
 def served_again(system, known, load):
@@ -48,21 +61,19 @@ def kill_repeatedly(run, system, known, load):
     """Returns how long clients had to wait after each kill of the server."""
     kills = kills_of(system)
     waits = []
-    for number in run.rounds():
+    for number, kill in zip(run.rounds(), choices(run, kills)):
         time.sleep(random_moment(run))  # the random moment, not a synchronisation
-        kill = run.random.choices(list(kills), kills.values())[0]
-        started = time.monotonic()
         kill()
         served_again(system, known, load)
         run.injected[kill.__name__.replace("_", " ")] += 1
-        if kill in (system.kill_server, system.kill_server_and_bus, system.kill_everything):
-            waits.append(time.monotonic() - started)
+        if "server" in kill.__name__ or kill == system.kill_everything:
+            waits.append(time.monotonic() - system.killed_at)
         run.progress(f"{number + 1}/{run.cycles}, {len(known.bookings)} booked")
     return waits
 
 
 def kill_and_compare(run):
-    system = System(run.folder)
+    system = System(run.folder, random=run.random)
     known = oracle.Oracle(run.folder / "oracle.jsonl")
     system.start()
     load = Load(system.server, known, run.random.random())
