@@ -19,7 +19,8 @@ ANSWER_DEADLINE_S = 120
 class LoadClient:
     """Sends each command under one key until there is an answer to it, as in earnest."""
 
-    def __init__(self, server, known, seed, name):
+    def __init__(self, server, known, seed, name, pause_s):
+        self._pause_s = pause_s
         self._server = server
         self._oracle = known
         self._random = random.Random(f"{seed}/{name}")
@@ -29,7 +30,7 @@ class LoadClient:
         self._live = []  # (insured, appointment) booked by this client
 
     def run(self, stopped):
-        while not stopped.is_set():
+        while not stopped.wait(self._pause_s):
             if self._live and self._random.random() < 0.3:
                 self._cancel(*self._live.pop(self._random.randrange(len(self._live))))
             else:
@@ -83,15 +84,14 @@ class LoadClient:
         return self._client
 
 
-class Load:
-    """All clients, each on a thread; a failure of any fails the run."""
+class Crowd:
+    """Clients, each on a thread; a failure of any fails the run."""
 
-    def __init__(self, server, known, seed, clients=CLIENTS, name="client"):
+    def __init__(self, clients):
         self._stopped = threading.Event()
         self._failures = []
-        everyone = [LoadClient(server, known, seed, f"{name}-{n}") for n in range(clients)]
         self._threads = [
-            threading.Thread(target=self._run, args=(client,), daemon=True) for client in everyone
+            threading.Thread(target=self._run, args=(client,), daemon=True) for client in clients
         ]
         for thread in self._threads:
             thread.start()
@@ -104,7 +104,8 @@ class Load:
 
     def check(self):
         if self._failures:
-            raise Broken(str(self._failures[0])) from self._failures[0]
+            failure = self._failures[0]
+            raise Broken(f"a client: {type(failure).__name__}: {failure}") from failure
 
     def stop(self):
         self._stopped.set()
@@ -112,3 +113,12 @@ class Load:
             thread.join(ANSWER_DEADLINE_S)
             promise(not thread.is_alive(), "a client never got its answer")
         self.check()
+
+
+class Load(Crowd):
+    """Clients that book and cancel, with pauses between their commands or without."""
+
+    def __init__(self, server, known, seed, clients=CLIENTS, name="client", pause_s=0):
+        super().__init__(
+            LoadClient(server, known, seed, f"{name}-{n}", pause_s) for n in range(clients)
+        )
