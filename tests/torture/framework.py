@@ -48,8 +48,8 @@ def repeat_command(suite, cycles, seed, short):
 
 
 @functools.cache
-def commit():
-    """Of the sources that these suites are from; None outside of a repository."""
+def commit_of_sources():
+    """That these suites are from; None outside of a repository."""
     describe = ["git", "-C", HERE, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     with contextlib.suppress(OSError):
         described = subprocess.run(describe, capture_output=True, text=True, check=False)
@@ -73,6 +73,7 @@ class Run:
     failure: str = None
     skipped: str = None  # why nothing was tried
     interrupted: bool = False
+    commit: str = dataclasses.field(default_factory=commit_of_sources)  # as it begins
     seconds: float = 0.0
 
     def __post_init__(self):
@@ -98,10 +99,10 @@ class Run:
             "suite": self.suite,
             "ok": self.failure is None and self.skipped is None,
             "cycles": self.done,
-            "cycles planned": self.cycles or None,
+            "planned": self.cycles or None,
             "seed": self.seed,
             "seconds": round(self.seconds, 1),
-            "commit": commit(),
+            "commit": self.commit,
             "injected": dict(self.injected),
             "checked": dict(self.checked),
             "figures": self.figures,

@@ -91,7 +91,7 @@ def test_a_run_that_held_leaves_nothing_behind(ran):
 
 def test_the_table_can_be_filled_from_it(ran):
     told = ran(lambda run: list(run.rounds())).as_json()
-    assert told["seconds"] >= 0 and told["commit"] == framework.commit()
+    assert told["seconds"] >= 0 and told["commit"] == framework.commit_of_sources()
     assert {"suite", "cycles", "seed", "injected", "checked", "figures", "repeat"} <= set(told)
 
 
