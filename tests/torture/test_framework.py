@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
 
 import framework  # noqa: E402
+from harness import wait_until  # noqa: E402
 
 
 @pytest.fixture
@@ -130,3 +132,25 @@ def test_suites_run_on_when_one_has_failed(broken):
         ("replay", 5, False),
         ("clock", 5, False),
     ]
+
+
+@pytest.mark.parametrize("suites", [["power"], ["power", "io"]])
+def test_an_interrupted_program_says_how_to_repeat_it(tmp_path, suites):
+    """Ctrl-C goes to everybody on the terminal."""
+    started, endless = tmp_path / "started", tmp_path / "endless"
+    endless.write_text(f"#!/bin/sh\ntouch {started}\nexec sleep 600\n")
+    endless.chmod(0o700)
+    run = subprocess.Popen(
+        [sys.executable, "-B", HERE, *suites, "--seed", "5"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=os.environ | {"CITAS_TORTURE_BIN": str(endless), "TMPDIR": str(tmp_path)},
+        start_new_session=True,
+    )
+    wait_until(started.exists, "the suite is under way")
+    os.killpg(run.pid, signal.SIGINT)
+    told = run.communicate(timeout=30)[0]
+    assert run.returncode == 130
+    assert "power: FAILED, 0/1000 cycles, seed 5" in told and "KeyboardInterrupt" in told
+    assert "repeat    ops/torture power --cycles 1000 --seed 5" in told and "io:" not in told
