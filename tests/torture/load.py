@@ -42,7 +42,7 @@ class LoadClient:
             "scheduleId": self._random.randint(1, SCHEDULES),
             "countryISO": self._random.choice(["PE", "CL"]),
         }
-        key = self._next_key()
+        key = self._intend("/appointments", body)
         answer = self._answer_to("/appointments", body, key)
         if answer.status != 201:
             promise(answer.status == 409, answer.text)
@@ -54,17 +54,20 @@ class LoadClient:
 
     def _cancel(self, insured, appointment):
         target = f"/appointments/{insured}/{appointment}/cancellation"
-        key = self._next_key()
-        answer = self._answer_to(target, {"reason": "other"}, key)
+        body = {"reason": "other"}
+        key = self._intend(target, body)
+        answer = self._answer_to(target, body, key)
         promise(answer.status == 200, answer.text)
         self._oracle.cancelled(key, appointment)
 
-    def _next_key(self):
+    def _intend(self, target, body):
+        """Returns the key of a command that is on record."""
         self._intents += 1
-        return f"{self._name}-{self._intents}"
+        key = f"{self._name}-{self._intents}"
+        self._oracle.intends(key, target, body)
+        return key
 
     def _answer_to(self, target, body, key):
-        self._oracle.intends(key, target, body)
         deadline = time.monotonic() + ANSWER_DEADLINE_S
         while True:
             with contextlib.suppress(OSError, http.client.HTTPException):
@@ -118,7 +121,7 @@ class Crowd:
 class Load(Crowd):
     """Clients that book and cancel, with pauses between their commands or without."""
 
-    def __init__(self, server, known, seed, clients=CLIENTS, name="client", pause_s=0):
-        super().__init__(
-            LoadClient(server, known, seed, f"{name}-{n}", pause_s) for n in range(clients)
-        )
+    def __init__(
+        self, server, known, seed, clients=CLIENTS, name="client", kind=LoadClient, pause_s=0
+    ):
+        super().__init__(kind(server, known, seed, f"{name}-{n}", pause_s) for n in range(clients))
