@@ -71,6 +71,7 @@ class Run:
     checked: collections.Counter = dataclasses.field(default_factory=collections.Counter)
     figures: dict = dataclasses.field(default_factory=dict)
     failure: str = None
+    traceback: str = None  # where a failure came from that is no broken promise
     skipped: str = None  # why nothing was tried
     interrupted: bool = False
     commit: str = dataclasses.field(default_factory=commit_of_sources)  # as it begins
@@ -107,6 +108,7 @@ class Run:
             "checked": dict(self.checked),
             "figures": self.figures,
             "failure": self.failure,
+            "traceback": self.traceback,
             "skipped": self.skipped,
             "repeat": self.repeat,
             "evidence": str(self.folder) if self.failure else None,
@@ -126,6 +128,7 @@ class Run:
             lines.append(f"  skipped   {self.skipped}")
         if self.failure:
             lines += [f"  failure   {line}" for line in self.failure.splitlines()]
+            lines += [f"  traceback {line}" for line in (self.traceback or "").splitlines()]
             lines += [f"  repeat    {self.repeat}", f"  evidence  {self.folder}"]
         return "\n".join(lines)
 
@@ -162,7 +165,7 @@ def note_failure(run, failure):
     text = "".join(traceback.format_exception(failure))
     run.failure = f"{type(failure).__name__}: {failure}"
     if not isinstance(failure, (Broken, AssertionError)):
-        run.failure += f"\n{text}"
+        run.traceback = text
     with contextlib.suppress(OSError):
         (run.folder / "failure.txt").write_text(f"{run.repeat}\n{run.failure}\n\n{text}")
     for child in children():

@@ -58,6 +58,8 @@ def test_whatever_ends_a_run_it_has_failed(ran, failure):
     assert "ops/torture made-up --cycles 3 --seed 7 --short" in run.as_text()
     assert (run.folder / "journal").read_text() == "kept"
     assert "in play" in (run.folder / "failure.txt").read_text()
+    promised = isinstance(failure, framework.Broken)
+    assert ("in play" in run.as_text()) is not promised
 
 
 def test_an_interrupted_run_says_so(ran):
