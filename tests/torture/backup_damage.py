@@ -76,4 +76,4 @@ def skip_last_segment(folder):
     del backup["segments"][-1]
     text = json.dumps(backup, separators=(",", ":"))
     digest = hashlib.sha256(text.encode()).hexdigest()
-    manifest.write_text(f'{{"sha256":"{digest}","backup":{text}}}')
+    manifest.write_text(f'{{"sha256":"{digest}","backup":{text}}}\n')

@@ -7,6 +7,7 @@ clients go on being served.
 """
 
 import contextlib
+import http.client
 import shutil
 import time
 
@@ -84,8 +85,11 @@ class FullDisk:
 
     def _until_read_only(self):
         def refused_by_now():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                return self.server.metric("citas_read_only") == 1
+            # It does not answer, which is how its end is seen first.
             promise(self.server.process.alive(), self._last_words)
-            return self.server.metric("citas_read_only") == 1
+            return False
 
         wait_until(refused_by_now, "the server says that it is read-only")
         self._until_refused()
@@ -93,7 +97,11 @@ class FullDisk:
     def _until_refused(self):
         """Every client has been refused since, or could have been."""
         enough = self._refusals() + 2 * CLIENTS
-        wait_until(lambda: self._refusals() >= enough, "commands are refused")
+        wait_until(lambda: self._refused(enough), "commands are refused")
+
+    def _refused(self, enough):
+        promise(self.server.process.alive(), self._last_words)
+        return self._refusals() >= enough
 
     def _last_words(self):
         return f"the server ended:\n{self.server.process.output()[-2000:]}"
