@@ -66,7 +66,7 @@ WITH_SERVERS = [
         "free-space floor of zero",
         "full",
         1,
-        r"the server ended:[\s\S]*No space left on device",
+        r"the server (ended|does not answer):[\s\S]*No space left on device",
         functools.partial(
             full.fill_everything,
             options=("--free-space-floor", "0"),
@@ -113,13 +113,13 @@ def run_with_servers(run):
         for canary in WITH_SERVERS:
             suite = Suite(canary.play, canary.name, canary.cycles, canary.cycles)
             broken = execute(canary.suite, suite, canary.cycles, seed, True)
-            shutil.rmtree(broken.folder, ignore_errors=True)
             if broken.interrupted:
                 raise KeyboardInterrupt
             if broken.skipped:
                 run.figures[f"not tried: {canary.name}"] = broken.skipped
             else:
                 note(run, canary, seed, broken.failure)
+                shutil.rmtree(broken.folder, ignore_errors=True)
 
 
 SUITES = {

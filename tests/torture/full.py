@@ -13,7 +13,7 @@ import time
 
 import checks
 import oracle
-from framework import CannotRun, Suite, percentile, promise
+from framework import Broken, CannotRun, Suite, percentile, promise
 from harness import citas, wait_until
 from load import INSUREDS, Load
 from small_disk import CannotMount, Filler, free_bytes, small_disk
@@ -85,11 +85,10 @@ class FullDisk:
 
     def _until_read_only(self):
         def refused_by_now():
-            with contextlib.suppress(OSError, http.client.HTTPException):
+            try:
                 return self.server.metric("citas_read_only") == 1
-            # It does not answer, which is how its end is seen first.
-            promise(self.server.process.alive(), self._last_words)
-            return False
+            except (OSError, http.client.HTTPException) as failure:
+                raise Broken(self._last_words()) from failure
 
         wait_until(refused_by_now, "the server says that it is read-only")
         self._until_refused()
@@ -104,7 +103,8 @@ class FullDisk:
         return self._refusals() >= enough
 
     def _last_words(self):
-        return f"the server ended:\n{self.server.process.output()[-2000:]}"
+        state = "does not answer" if self.server.process.alive() else "ended"
+        return f"the server {state}:\n{self.server.process.output()[-2000:]}"
 
     def _check_while_full(self):
         client = self.server.client
