@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <random>
@@ -21,6 +22,9 @@ namespace citas::testing {
 class History {
  public:
   explicit History(EventLog& log, std::uint64_t seed = 1) : log_(log), random_(seed) {}
+
+  // `dress` may add to every event from now on, before it is stored.
+  void dress_with(std::function<void(Event&)> dress) { dress_ = std::move(dress); }
 
   AppointmentRef request(std::string_view insured_id, Slot at, VisitDetails details = {}) {
     const AppointmentRef made{AppointmentId{next_id()}, insured(insured_id), at};
@@ -96,6 +100,7 @@ class History {
     event.id = EventId{next_id()};
     // Time stands still now and then, and goes back, as real clocks do.
     event.time = kNow + std::chrono::milliseconds{static_cast<std::int64_t>(draw(1'000)) * 1'000};
+    if (dress_) dress_(event);
     return event;
   }
   void append(EventData data) { append_event(next_event(std::move(data))); }
@@ -147,6 +152,7 @@ class History {
   EventLog& log_;
   std::mt19937_64 random_;
   std::vector<Live> live_;
+  std::function<void(Event&)> dress_;
 };
 
 }  // namespace citas::testing
