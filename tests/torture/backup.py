@@ -1,9 +1,10 @@
 """Backups of a server under load, restored into a folder that holds another future.
 
-Each round backs up, damages a copy of the backup, which has to be refused, and restores the backup
-whole, up to a position or up to a time. The restored log is the original one to the byte and has a
-new epoch. A server started on it finds read models, country stores and streams of what was given
-up, and rebuilds them; then it goes on into a future of its own, which the next round finds.
+Each round backs up, damages a copy of the backup, which has to be refused, and restores a backup:
+in turns whole, up to a position and up to a time, now and then an earlier one than the last. The
+restored log is the original one to the byte and has a new epoch. A server started on it, and a
+worker beside it, find read models, country stores and streams of what was given up, and rebuild
+them; then they go on into a future of their own, which the next round finds.
 """
 
 import itertools
@@ -20,11 +21,13 @@ from backup_damage import damage_one_file, skip_last_segment
 from framework import Suite, percentile, promise
 from harness import citas, wait_until
 from load import CLIENTS, INSUREDS, Load
-from system import OneServer
+from system import OneServer, System
 
 ROUNDS_OF_A_HISTORY = 20  # then the log is long, and another one begins
 EVENTS_OF_A_ROUND = 150
 REFUSED_AS_CORRUPT = 3
+WAYS_TO_RESTORE = ("whole", "to a position", "to a time")
+AN_EARLIER_ONE_EVERY = 4  # rounds, so that each of the ways meets it
 PROBES, WINDOWS, WINDOW_S = 4, 6, 2.0
 
 
@@ -64,22 +67,25 @@ class History:
         self._skips_a_segment = skips_a_segment
         self._known = oracle.Oracle(folder / "oracle.jsonl")
         self._original = OneServer(folder / "original")
-        self._elsewhere = OneServer(folder / "elsewhere")
+        # With a bus and a worker of their own, or all in one.
+        self._elsewhere = (System, OneServer)[number % 2](folder / "elsewhere")
         self._data = self._elsewhere.server.data
         self._backups = Backups(folder / "backups")
-        self._latest_epoch = 0
-        self._original.server.start()
+        self._made = []
+        self._original.start()
+        self._latest_epoch = self._original.server.client.get("/events/head").json["epoch"]
 
     def play(self, number):
         made = self._back_up_under_load(number)
         exported = self._export_original()
         self._check_damaged_backup(made["id"])
-        restored = self._restore(made, exported)
+        restored = self._restore(*self._choose(number), exported)
         self._check_restored(restored, exported)
         self._live_on(number, restored, exported)
 
     def end(self):
-        self._original.server.stop()
+        self._elsewhere.stop_bus()
+        self._original.stop()
         checks.verify(self._run, self._original.server)
 
     # --- Backing up ---
@@ -91,9 +97,11 @@ class History:
             enough = self._known.answered + EVENTS_OF_A_ROUND // 2
             wait_until(lambda least=enough: load.check() or self._known.answered >= least, "load")
             acknowledged = max(booking.position for booking in list(self._known.bookings))
-            options = ["--full"] if self._run.random.random() < 0.2 else []
+            full = not self._skips_a_segment and self._run.random.random() < 0.2
+            options = ["--full"] if full else []
             made = self._backups.create(server.data, *options)
             promise(int(made["position"]) >= acknowledged, "a backup lacks acknowledged events")
+            self._made.append(made)
             self._run.injected[f"{made['kind']} backups under load"] += 1
         load.stop()
         if self._skips_a_segment:
@@ -127,10 +135,19 @@ class History:
 
     # --- Restoring ---
 
-    def _restore(self, made, exported):
+    def _choose(self, number):
+        """A backup, and how it is to be restored."""
+        if self._skips_a_segment:
+            return self._made[-1], "whole"
+        how, made = WAYS_TO_RESTORE[number % len(WAYS_TO_RESTORE)], self._made[-1]
+        if number % AN_EARLIER_ONE_EVERY == AN_EARLIER_ONE_EVERY - 1:
+            made = self._run.random.choice(self._made[:-1])
+            self._run.injected["an earlier backup than the last restored"] += 1
+        return made, how
+
+    def _restore(self, made, how, exported):
         shutil.rmtree(self._data / "log", ignore_errors=True)
         events = [json.loads(line) for line in exported[: int(made["position"])]]
-        how = self._run.random.choice(["whole", "to a position", "to a time"])
         expected, options = int(made["position"]), []
         if how == "to a position":
             expected = self._run.random.randint(1, expected)
@@ -165,7 +182,7 @@ class History:
 
     def _live_on(self, number, restored, exported):
         server, end = self._elsewhere.server, int(restored["position"])
-        server.start()
+        self._elsewhere.start()
         server.all_settled(INSUREDS, timeout_s=60)
         head = server.client.get("/events/head").json
         promise(head["epoch"] == restored["epoch"], f"the server shows epoch {head['epoch']}")
@@ -194,7 +211,7 @@ class History:
         promise(not defects, lambda: "\n".join(defects[:20]))
         checks.check_read_model(self._run, server, events)
         bus_view.check_stream(self._run, self._elsewhere.bus_address(), events)
-        server.stop()
+        self._elsewhere.stop()
         checks.verify(self._run, server)
         bus_view.check_country_stores(self._run, self._elsewhere.country_folders(), events)
 
@@ -283,4 +300,4 @@ def play_rounds(run, skips_a_segment=False):
         measure_latency(run)
 
 
-SUITES = {"backup": Suite(play_rounds, "backups under load, damaged, restored", short=2, long=100)}
+SUITES = {"backup": Suite(play_rounds, "backups under load, damaged, restored", short=4, long=100)}

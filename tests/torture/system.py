@@ -16,6 +16,9 @@ class OneServer:
     def __init__(self, folder, *server_options):
         self.server = Server(folder, *server_options)
 
+    def start(self):
+        self.server.start()
+
     def bus_address(self):
         return managed_bus(self.server.data)
 
@@ -43,8 +46,10 @@ class System:
         self._worker = None
 
     def start(self):
-        self.nats.start()
-        self.server.options += ("--nats", self.nats.url)
+        """Also after a stop, which leaves the bus."""
+        if self.nats.process is None:
+            self.nats.start()
+            self.server.options += ("--nats", self.nats.url)
         self.server.start()
         self._start_worker()
 
