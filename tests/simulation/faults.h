@@ -1,15 +1,163 @@
 // What can go wrong in a simulated run. Which of it does, and how often, is the seed's choice: most
-// runs have few kinds of faults, so that some get far and others get nowhere.
+// runs have few kinds of faults, so that some get far and others get nowhere. Everything that did
+// go wrong is counted by its name.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <string_view>
+#include <utility>
 
 #include "tests/simulation/random.h"
 
 namespace citas::simulation {
 
+enum class Fault : std::size_t {
+  // Of a turn of the world.
+  kCrash,      // of a process, between two of its steps
+  kLightFuse,  // of a process that will die within a step
+  kCutPower,   // of everything: what was not synced is lost
+  kCutConnection,
+  kStopBus,
+  kWipeBus,
+  kSetBackBus,
+  kTruncateStream,
+  kWipeStore,
+  kSetBackStore,
+  kLoseProjections,
+  // Of a message, or of a call to the bus.
+  kLosePublication,
+  kRepeatPublication,
+  kLoseAck,  // of a publication
+  kLoseDelivery,
+  kLoseSettlement,  // of what was delivered
+  kRefuseCall,      // a management call, before it had its effect
+  kLoseAnswer,      // to a management call, after it
+  // Of an append to the log: it fails, and had its effect or not. That ends the server.
+  kFailAppend,
+  kLoseAppended,
+  // Of a write to a country's store, likewise. That ends the worker.
+  kFailStoreWrite,
+  kLoseStoreWrite,
+  // What comes of all this: never chosen, only counted.
+  kDelay,     // of a message
+  kOvertake,  // of a message by a later one
+  kDieInAStep,
+  kStopServer,  // by the error that it met
+  kStopWorker,
+};
+
+struct FaultKind {
+  std::string_view name;
+  std::uint64_t most = 0;  // the highest chance that a run may have of it, in thousandths
+};
+
+inline constexpr std::array kFaultKinds{
+    FaultKind{"process killed between steps", 20},
+    FaultKind{"fuse lit in a process", 30},
+    FaultKind{"power cut", 8},
+    FaultKind{"connections cut", 15},
+    FaultKind{"bus stopped", 10},
+    FaultKind{"bus wiped", 8},
+    FaultKind{"bus set back", 10},
+    FaultKind{"stream truncated", 8},
+    FaultKind{"country store wiped", 8},
+    FaultKind{"country store set back", 12},
+    FaultKind{"projections lost", 8},
+    FaultKind{"publication lost", 100},
+    FaultKind{"publication repeated", 100},
+    FaultKind{"acknowledgement lost", 150},
+    FaultKind{"delivery lost", 100},
+    FaultKind{"settlement lost", 150},
+    FaultKind{"call to the bus refused", 100},
+    FaultKind{"answer of the bus lost", 100},
+    FaultKind{"append failed without effect", 40},
+    FaultKind{"append failed after its effect", 40},
+    FaultKind{"store write failed without effect", 20},
+    FaultKind{"store write failed after its effect", 20},
+    FaultKind{"message delayed"},
+    FaultKind{"message overtaken"},
+    FaultKind{"process died within a step"},
+    FaultKind{"server stopped by an error of its log"},
+    FaultKind{"worker stopped by an error of its store"},
+};
+static_assert(kFaultKinds.size() == static_cast<std::size_t>(Fault::kStopWorker) + 1);
+using FaultCounts = std::array<std::uint64_t, kFaultKinds.size()>;  // by Fault
+
+// Safeguards that can be taken away. Then the model has to find a violation, or it finds none ever.
+enum class Canary {
+  kNone,
+  kLoseEvent,     // an append is acknowledged, and gone after the next start
+  kEarlyAck,      // appends are acknowledged before they are written
+  kNoDedup,       // the outcomes of keys are forgotten
+  kChangeStream,  // a message of the stream is not the log's event
+  kForeignEntry,  // a country's store holds an appointment that no log has
+};
+inline constexpr std::array kCanaries{
+    std::pair{std::string_view{"lose-event"}, Canary::kLoseEvent},
+    std::pair{std::string_view{"early-ack"}, Canary::kEarlyAck},
+    std::pair{std::string_view{"no-dedup"}, Canary::kNoDedup},
+    std::pair{std::string_view{"change-stream"}, Canary::kChangeStream},
+    std::pair{std::string_view{"foreign-entry"}, Canary::kForeignEntry},
+};
+
 // Thrown through the product's code: its process dies here.
 struct Crash {};
+
+// Decides what goes wrong, by the seed, and keeps count.
+class Adversary {
+ public:
+  // Borrows random.
+  explicit Adversary(Random& random, Canary canary = Canary::kNone)
+      : random_(random), canary_(canary) {
+    for (std::size_t i = 0; i < chances_.size(); ++i) {
+      const std::uint64_t most = kFaultKinds.at(i).most;
+      if (most > 0 && random_.chance(400)) chances_.at(i) = 1 + random_.below(most);
+    }
+    if (random_.chance(400)) longest_delay_ms_ = 1 + random_.below(400);
+    overtaking_ = random_.chance(250);
+  }
+
+  bool may(Fault fault) const { return chances_[index(fault)] > 0; }
+  // Whether it happens now; then it is counted.
+  bool strikes(Fault fault) {
+    const bool now = random_.chance(chances_[index(fault)]);
+    if (now) count(fault);
+    return now;
+  }
+  void count(Fault fault) { ++counts_[index(fault)]; }
+
+  // How long a message takes.
+  std::uint64_t delay_ms() { return random_.below(longest_delay_ms_ + 1); }
+  // Whether messages of one connection overtake each other.
+  bool overtaking() const { return overtaking_; }
+
+  // Whether that safeguard is taken away here and now.
+  bool removes(Canary canary, std::uint64_t per_mille = 1000) {
+    return canary == canary_ && !stopped_ && random_.chance(per_mille);
+  }
+
+  // Nothing goes wrong any more.
+  void stop() {
+    stopped_ = true;
+    chances_ = {};
+    longest_delay_ms_ = 0;
+    overtaking_ = false;
+  }
+  std::uint64_t count_of(Fault fault) const { return counts_[index(fault)]; }
+  const FaultCounts& counts() const { return counts_; }
+
+ private:
+  static constexpr std::size_t index(Fault fault) { return static_cast<std::size_t>(fault); }
+
+  Random& random_;
+  const Canary canary_;
+  std::array<std::uint64_t, kFaultKinds.size()> chances_{};  // in thousandths
+  std::uint64_t longest_delay_ms_ = 0;
+  bool overtaking_ = false;
+  bool stopped_ = false;
+  FaultCounts counts_{};
+};
 
 // Burns with every call that a process makes to the world outside.
 class Fuse {
@@ -23,64 +171,5 @@ class Fuse {
  private:
   std::uint64_t left_ = 0;  // 0: not lit
 };
-
-// Chances in thousandths: of each message, or of each call.
-struct BusFaults {
-  std::uint64_t lose_publication = 0;
-  std::uint64_t repeat_publication = 0;
-  std::uint64_t lose_ack = 0;  // of a publication
-  std::uint64_t lose_delivery = 0;
-  std::uint64_t lose_settlement = 0;  // acks and naks of what was delivered
-  std::uint64_t refuse_call = 0;      // of the management calls, before or after they had effect
-  std::uint64_t longest_delay_ms = 0;
-  bool overtaking = false;  // messages of one connection overtake each other
-};
-
-// Chances in thousandths, of each turn of the world.
-struct WorldFaults {
-  std::uint64_t crash = 0;       // between two steps of a process
-  std::uint64_t light_fuse = 0;  // within one
-  std::uint64_t power_cut = 0;   // of everything: what was not synced is lost
-  std::uint64_t cut_connection = 0;
-  std::uint64_t stop_bus = 0;
-  std::uint64_t wipe_bus = 0;
-  std::uint64_t set_back_bus = 0;
-  std::uint64_t truncate_stream = 0;
-  std::uint64_t wipe_store = 0;
-  std::uint64_t set_back_store = 0;
-  std::uint64_t lose_projections = 0;
-};
-
-struct Faults {
-  BusFaults bus;
-  WorldFaults world;
-};
-
-inline Faults choose_faults(Random& random) {
-  Faults faults;
-  const auto maybe = [&](std::uint64_t& chance, std::uint64_t most) {
-    if (random.chance(400)) chance = 1 + random.below(most);
-  };
-  maybe(faults.bus.lose_publication, 100);
-  maybe(faults.bus.repeat_publication, 100);
-  maybe(faults.bus.lose_ack, 150);
-  maybe(faults.bus.lose_delivery, 100);
-  maybe(faults.bus.lose_settlement, 150);
-  maybe(faults.bus.refuse_call, 200);
-  maybe(faults.bus.longest_delay_ms, 400);
-  faults.bus.overtaking = random.chance(250);
-  maybe(faults.world.crash, 20);
-  maybe(faults.world.light_fuse, 30);
-  maybe(faults.world.power_cut, 8);
-  maybe(faults.world.cut_connection, 15);
-  maybe(faults.world.stop_bus, 10);
-  maybe(faults.world.wipe_bus, 8);
-  maybe(faults.world.set_back_bus, 10);
-  maybe(faults.world.truncate_stream, 8);
-  maybe(faults.world.wipe_store, 8);
-  maybe(faults.world.set_back_store, 12);
-  maybe(faults.world.lose_projections, 8);
-  return faults;
-}
 
 }  // namespace citas::simulation

@@ -29,8 +29,13 @@ class Reader {
 
  private:
   void fail(const char* what, const Event& event) {
+    if (!history.violation.empty()) return;  // what follows may only follow from that
     history.violation =
         std::string(what) + " at position " + std::to_string(event.position.value());
+  }
+  Story& story_of(AppointmentId appointment, const Event& event) {
+    if (!history.stories.contains(appointment)) fail("an event about nothing", event);
+    return history.stories[appointment];
   }
   void note(const Event& event, const AppointmentRequested& data) {
     if (!live_.insert({data.ref.slot.country, data.ref.slot.schedule.value()}).second) {
@@ -40,18 +45,18 @@ class Reader {
     requests_.insert(event.id.value().to_string());
   }
   void note(const Event& event, const AppointmentConfirmed& data) {
-    Story& story = history.stories.at(data.ref.appointment);
+    Story& story = story_of(data.ref.appointment, event);
     if (!(story.confirmed + story.rejected + story.cancelled).empty()) fail("a late answer", event);
     story.confirmed = data.registration.value().to_string();
   }
   void note(const Event& event, const AppointmentRejected& data) {
-    Story& story = history.stories.at(data.ref.appointment);
+    Story& story = story_of(data.ref.appointment, event);
     if (!(story.confirmed + story.rejected + story.cancelled).empty()) fail("a late answer", event);
     story.rejected = data.reason.text();
     live_.erase({data.ref.slot.country, data.ref.slot.schedule.value()});
   }
   void note(const Event& event, const AppointmentCancelled& data) {
-    Story& story = history.stories.at(data.ref.appointment);
+    Story& story = story_of(data.ref.appointment, event);
     if (!(story.rejected + story.cancelled).empty()) fail("a late cancellation", event);
     story.cancelled = event.id.value().to_string();
     live_.erase({data.ref.slot.country, data.ref.slot.schedule.value()});
@@ -63,7 +68,7 @@ class Reader {
     const std::string id = data.message_id.substr(0, data.message_id.find('/'));
     const auto known = ids_.find(id);
     if (known == ids_.end() || !known->second) return fail("a letter about nothing", event);
-    Story& story = history.stories.at(*known->second);
+    Story& story = story_of(*known->second, event);
     (requests_.contains(id) ? story.gave_up : story.gave_up_end) = true;
   }
 

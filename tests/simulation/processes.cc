@@ -25,9 +25,10 @@ commands::SequencerOptions sequencer_options(const std::set<CountryCode>& countr
 Server::Server(const Surroundings& around, MemoryEventLog& disk,
                projections::MemoryGenerations& models, const std::set<CountryCode>& countries,
                Fuse& fuse)
-    : log_(disk, fuse),
-      publishing_(around.broker, around.clock, around.random, around.bus_faults, fuse),
-      recording_(around.broker, around.clock, around.random, around.bus_faults, fuse),
+    : adversary_(around.adversary),
+      log_(disk, fuse, around.adversary),
+      publishing_(around.broker, around.clock, around.random, around.adversary, fuse),
+      recording_(around.broker, around.clock, around.random, around.adversary, fuse),
       engine_(opened(projections::ProjectionEngine::open(log_, around.codec, around.clock, models,
                                                          projections::all_projections(),
                                                          {.max_batch = 8}))),
@@ -43,11 +44,8 @@ Server::Server(const Surroundings& around, MemoryEventLog& disk,
 
 bool Server::step(std::size_t part) {
   switch (part) {
-    case 0: {
-      const auto answered = sequencer_.step();
-      CHECK(answered.has_value());
-      return *answered > 0;
-    }
+    case 0:
+      return step_sequencer();
     case 1:
       return step_piece(*relay_);
     case 2:
@@ -64,6 +62,19 @@ bool Server::step(std::size_t part) {
   }
 }
 
+// A log that failed ends the process, and so does the power cut that follows a lie of its disk.
+bool Server::step_sequencer() {
+  log_.write_held();
+  const auto answered = sequencer_.step();
+  if (!answered) {
+    CHECK(answered.error().code == ErrorCode::kUnknownOutcome);
+    adversary_.count(Fault::kStopServer);
+    throw Crash{};
+  }
+  if (log_.has_lied()) throw Crash{};
+  return *answered > 0;
+}
+
 bool Server::step_piece(workers::Piece& piece) {
   const auto stepped = piece.step();
   CHECK(stepped.has_value());
@@ -77,14 +88,19 @@ void Server::cut_connections() {
 
 Worker::Worker(const Surroundings& around, CountryCode country, CountryDisk& disk,
                const workers::CountryRules& rules, Fuse& fuse)
-    : store_(disk, fuse),
-      bus_(around.broker, around.clock, around.random, around.bus_faults, fuse),
+    : adversary_(around.adversary),
+      store_(disk, fuse, around.adversary),
+      bus_(around.broker, around.clock, around.random, around.adversary, fuse),
       processor_(opened(workers::CountryProcessor::open(country, bus_, store_, rules, around.codec,
                                                         around.clock, kProcessor))) {}
 
 bool Worker::step(std::size_t) {
   const auto stepped = processor_->step();
-  CHECK(stepped.has_value());
+  if (!stepped) {
+    CHECK(stepped.error().code == ErrorCode::kUnknownOutcome);
+    adversary_.count(Fault::kStopWorker);
+    throw Crash{};
+  }
   return *stepped;
 }
 

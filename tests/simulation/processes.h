@@ -31,7 +31,7 @@ struct Surroundings {
   const Codec& codec;
   MemoryBroker& broker;
   Random& random;
-  const BusFaults& bus_faults;
+  Adversary& adversary;
 };
 
 class Process {
@@ -58,8 +58,10 @@ class Server final : public Process {
   std::uint64_t published() const { return relay_->stats().published; }
 
  private:
+  bool step_sequencer();
   bool step_piece(workers::Piece& piece);
 
+  Adversary& adversary_;
   SimulatedLog log_;
   SimulatedBus publishing_;
   SimulatedBus recording_;
@@ -84,6 +86,7 @@ class Worker final : public Process {
   void cut_connections() override { bus_.cut(); }
 
  private:
+  Adversary& adversary_;
   SimulatedStore store_;
   SimulatedBus bus_;
   std::unique_ptr<workers::CountryProcessor> processor_;

@@ -16,6 +16,7 @@ using workers::PublishAck;
 using Time = Clock::Monotonic;
 
 constexpr std::size_t kPushedAtOnce = 16;
+constexpr std::string_view kEventSubjects = "citas.events.";
 
 auto disconnected() { return failure(ErrorCode::kUnavailable, "the simulated bus is down"); }
 
@@ -46,8 +47,8 @@ class SimulatedPublisher final : public workers::Publisher {
                         .connection = wire_.connection(),
                         .due = wire_.clock.monotonic() + limits_.ack_timeout,
                         .outcome = no_answer()});
-    if (!wire_.random.chance(wire_.faults.lose_publication)) send(ticket, publication);
-    if (wire_.random.chance(wire_.faults.repeat_publication)) send(ticket, publication);
+    if (!wire_.adversary.strikes(Fault::kLosePublication)) send(ticket, publication);
+    if (wire_.adversary.strikes(Fault::kRepeatPublication)) send(ticket, publication);
     wire_.fuse.burn();
     return {};
   }
@@ -90,6 +91,8 @@ class SimulatedPublisher final : public workers::Publisher {
               .headers = {publication.headers.begin(), publication.headers.end()},
               .payload = std::string(publication.payload),
               .expected = publication.expected_last_sequence};
+    const bool event = sent.subject.starts_with(kEventSubjects);
+    if (event && wire_.adversary.removes(Canary::kChangeStream, 20)) sent.payload += ' ';
     const auto behind = std::ranges::upper_bound(on_the_way_, sent.arrival, {}, &Sent::arrival);
     on_the_way_.insert(behind, std::move(sent));
   }
@@ -112,7 +115,7 @@ class SimulatedPublisher final : public workers::Publisher {
   }
 
   void answer(const Sent& sent, Result<PublishAck> outcome) {
-    if (wire_.random.chance(wire_.faults.lose_ack)) return;
+    if (wire_.adversary.strikes(Fault::kLoseAck)) return;
     const auto found = std::ranges::find(answers_, sent.ticket, &Answer::ticket);
     if (found == answers_.end() || found->outcome) return;  // it was sent twice, or given up
     found->outcome = std::move(outcome);
@@ -178,7 +181,7 @@ class SimulatedSource final : public workers::MessageSource {
   void receive() {
     wire_.broker.deliver(
         stream_, durable_, kPushedAtOnce, [&](const MemoryBroker::Delivery& delivery) {
-          if (wire_.random.chance(wire_.faults.lose_delivery)) return;
+          if (wire_.adversary.strikes(Fault::kLoseDelivery)) return;
           last_arrival_ = wire_.arrival(last_arrival_);
           const auto behind =
               std::ranges::upper_bound(on_the_way_, last_arrival_, {}, &Delivered::arrival);
@@ -204,7 +207,7 @@ class SimulatedSource final : public workers::MessageSource {
   Status settle(const std::function<void()>& tell) {
     wire_.fuse.burn();
     if (!wire_.up()) return disconnected();
-    if (!wire_.random.chance(wire_.faults.lose_settlement)) tell();
+    if (!wire_.adversary.strikes(Fault::kLoseSettlement)) tell();
     return {};
   }
 
@@ -221,18 +224,20 @@ class SimulatedSource final : public workers::MessageSource {
 
 Time Wire::arrival(Time last) {
   const Time now = clock.monotonic();
-  const Time then = now + milliseconds{random.below(faults.longest_delay_ms + 1)};
-  return faults.overtaking ? then : std::max(last, then);
+  const Time then = now + milliseconds{adversary.delay_ms()};
+  if (then > now) adversary.count(Fault::kDelay);
+  if (!adversary.overtaking()) return std::max(last, then);
+  if (then < last) adversary.count(Fault::kOvertake);
+  return then;
 }
 
 template <typename Answer>
 Answer SimulatedBus::call(const std::function<Answer()>& ask) {
   wire_.fuse.burn();
-  const bool refused = wire_.random.chance(wire_.faults.refuse_call);
-  if (!wire_.up() || (refused && wire_.random.chance(500))) return disconnected();
+  if (!wire_.up() || wire_.adversary.strikes(Fault::kRefuseCall)) return disconnected();
   Answer answer = ask();
   wire_.fuse.burn();
-  if (refused) return disconnected();
+  if (wire_.adversary.strikes(Fault::kLoseAnswer)) return disconnected();
   return answer;
 }
 

@@ -25,7 +25,7 @@ struct Wire {
   MemoryBroker& broker;
   const Clock& clock;
   Random& random;
-  const BusFaults& faults;
+  Adversary& adversary;
   Fuse& fuse;
   std::uint64_t breaks = 0;
 
@@ -37,9 +37,9 @@ struct Wire {
 
 class SimulatedBus final : public workers::Bus {
  public:
-  SimulatedBus(MemoryBroker& broker, const Clock& clock, Random& random, const BusFaults& faults,
+  SimulatedBus(MemoryBroker& broker, const Clock& clock, Random& random, Adversary& adversary,
                Fuse& fuse)
-      : wire_{broker, clock, random, faults, fuse} {}
+      : wire_{broker, clock, random, adversary, fuse} {}
 
   // The connection breaks, and is there again.
   void cut() { ++wire_.breaks; }

@@ -6,53 +6,65 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "events/base/check.h"
 #include "events/memory/memory_event_log.h"
 #include "tests/simulation/faults.h"
+#include "tests/support/forwarding_log.h"
 #include "workers/memory/memory_country_store.h"
 
 namespace citas::simulation {
 
-// A log as one server process sees it. Borrows both.
-class SimulatedLog final : public EventLog {
+// A log as one server process sees it. Borrows all.
+class SimulatedLog final : public testing::ForwardingLog {
  public:
-  SimulatedLog(MemoryEventLog& disk, Fuse& fuse) : disk_(disk), fuse_(fuse) {}
+  SimulatedLog(MemoryEventLog& disk, Fuse& fuse, Adversary& adversary)
+      : ForwardingLog(disk), disk_(disk), fuse_(fuse), adversary_(adversary) {}
 
   Result<Head> append(const AppendBatch& batch) override {
+    CHECK(!failed_);  // who was told of an error must not come back
     fuse_.burn();
+    if (lied_ = adversary_.removes(Canary::kLoseEvent, 50); lied_) return disk_.head();
+    if (adversary_.removes(Canary::kEarlyAck)) {
+      held_ = batch;
+      return disk_.head();
+    }
+    if (adversary_.strikes(Fault::kFailAppend)) return fail();
     auto head = disk_.append(batch);
     fuse_.burn();
+    if (adversary_.strikes(Fault::kLoseAppended)) return fail();
     return head;
   }
 
-  const LogIdentity& identity() const override { return disk_.identity(); }
-  Epoch epoch() const override { return disk_.epoch(); }
-  std::string_view fingerprint_key() const override { return disk_.fingerprint_key(); }
-  void commit(Position position) override { disk_.commit(position); }
-  Head head() const override { return disk_.head(); }
-  Position committed() const override { return disk_.committed(); }
-  Status read(Position after, std::size_t limit, const RecordVisitor& visit) const override {
-    return disk_.read(after, limit, visit);
+  // The canaries: whether what was acknowledged last is not on the disk, and never will be; and
+  // the late write of what was.
+  bool has_lied() const { return lied_; }
+  void write_held() {
+    if (held_) disk_.commit(disk_.append(*std::exchange(held_, std::nullopt)).value().position);
   }
-  Status read_tag(const TagQuery& query, const RecordVisitor& visit) const override {
-    return disk_.read_tag(query, visit);
-  }
+
   Result<std::optional<std::string>> command_result(const CommandKey& key) const override {
-    return disk_.command_result(key);
-  }
-  Status read_results(Position first, Position last, const ResultVisitor& visit) const override {
-    return disk_.read_results(first, last, visit);
-  }
-  void add_commit_listener(std::function<void(Position)> listener) override {
-    disk_.add_commit_listener(std::move(listener));
+    if (adversary_.removes(Canary::kNoDedup)) return std::nullopt;
+    return ForwardingLog::command_result(key);
   }
 
  private:
+  Result<Head> fail() {
+    failed_ = true;
+    return failure(ErrorCode::kUnknownOutcome, "the simulated disk failed");
+  }
+
   MemoryEventLog& disk_;
   Fuse& fuse_;
+  Adversary& adversary_;
+  bool failed_ = false;
+  bool lied_ = false;
+  std::optional<AppendBatch> held_;
 };
 
 // Where a country's store lives, whoever has it open.
@@ -88,10 +100,11 @@ class CountryDisk {
   std::vector<Write> unsynced_;
 };
 
-// A country's store as one processor sees it. Borrows both.
+// A country's store as one processor sees it. Borrows all.
 class SimulatedStore final : public workers::CountryStore {
  public:
-  SimulatedStore(CountryDisk& disk, Fuse& fuse) : disk_(disk), fuse_(fuse) {}
+  SimulatedStore(CountryDisk& disk, Fuse& fuse, Adversary& adversary)
+      : disk_(disk), fuse_(fuse), adversary_(adversary) {}
 
   workers::CountryMark mark() const override { return disk_.content().mark(); }
   Result<std::optional<workers::CountryEntry>> find(AppointmentId appointment) const override {
@@ -106,6 +119,7 @@ class SimulatedStore final : public workers::CountryStore {
                  /*sync=*/false);
   }
   Status commit(const workers::CountryChanges& changes) override {
+    if (adversary_.removes(Canary::kForeignEntry, 50)) plant();
     return write([changes](auto& store) { static_cast<void>(store.commit(changes)); },
                  workers::must_sync(changes));
   }
@@ -117,14 +131,29 @@ class SimulatedStore final : public workers::CountryStore {
 
  private:
   Status write(CountryDisk::Write write, bool sync) {
+    CHECK(!failed_);
     fuse_.burn();
+    if (adversary_.strikes(Fault::kFailStoreWrite)) return fail();
     disk_.write(std::move(write), sync);
     fuse_.burn();
+    if (adversary_.strikes(Fault::kLoseStoreWrite)) return fail();
     return {};
+  }
+  Status fail() {
+    failed_ = true;
+    return failure(ErrorCode::kUnknownOutcome, "the simulated disk failed");
+  }
+
+  void plant() {
+    const workers::CountryChanges foreign{.entries = {{AppointmentId{}, {}}}};
+    disk_.write([foreign](auto& store) { static_cast<void>(store.commit(foreign)); },
+                /*sync=*/true);
   }
 
   CountryDisk& disk_;
   Fuse& fuse_;
+  Adversary& adversary_;
+  bool failed_ = false;
 };
 
 }  // namespace citas::simulation

@@ -24,15 +24,15 @@ const CountryCode kChile = *CountryCode::parse("CL");
 
 }  // namespace
 
-World::World(std::uint64_t seed, Trace trace)
+World::World(std::uint64_t seed, Trace trace, Canary canary)
     : random_(seed),
       trace_(std::move(trace)),
-      faults_(choose_faults(random_)),
+      adversary_(random_, canary),
       clock_(kStart),
       ids_(clock_, random_.next()),
       log_({.id = LogId{ids_.next()}, .partition = "main"}),
       broker_(clock_),
-      around_{clock_, ids_, codec_, broker_, random_, faults_.bus},
+      around_{clock_, ids_, codec_, broker_, random_, adversary_},
       models_(std::make_unique<projections::MemoryGenerations>()),
       clients_(random_, {kPeru, kChile}, kCommands + random_.below(kMoreCommands)) {
   for (const CountryCode code : {kPeru, kChile}) {
@@ -51,6 +51,7 @@ Verdict World::run() {
     verdict_.violation = judge();
     advance(milliseconds{250});
   } while (!verdict_.violation.empty() && clock_.monotonic() < deadline);
+  verdict_.faults = adversary_.counts();
   verdict_.events = log_.head().position.value();
   verdict_.time = std::chrono::duration_cast<milliseconds>(clock_.monotonic().time_since_epoch());
   const Sha256 hash = log_.head().hash;
@@ -99,6 +100,7 @@ bool World::step(std::size_t process, std::size_t part) {
     return worked;
   } catch (const Crash&) {
     note("died in a step", process);
+    adversary_.count(Fault::kDieInAStep);
     drop(process);
     return true;
   }
@@ -136,25 +138,22 @@ void World::crash(std::size_t process) {
 }
 
 void World::inject_faults() {
-  const WorldFaults& chances = faults_.world;
   const std::size_t victim = random_.below(processes());
-  const auto now = [&](std::uint64_t chance) {
-    const bool strikes = random_.chance(chance);
-    verdict_.faults += strikes ? 1 : 0;
-    return strikes;
+  const auto strikes = [&](Fault fault) {
+    return process(victim) != nullptr && adversary_.strikes(fault);
   };
-  if (now(chances.crash)) crash(victim);
-  if (now(chances.light_fuse)) {
+  if (strikes(Fault::kCrash)) crash(victim);
+  if (strikes(Fault::kLightFuse)) {
     note("light a fuse", victim);
     ++crashes_;
     (victim == 0 ? server_fuse_ : countries_[victim - 1].fuse).light(random_.below(30));
   }
-  if (now(chances.power_cut)) cut_power();
-  if (now(chances.cut_connection) && process(victim) != nullptr) {
+  if (strikes(Fault::kCutConnection)) {
     note("cut", victim);
     process(victim)->cut_connections();
   }
-  if (now(chances.lose_projections)) {
+  if (adversary_.strikes(Fault::kCutPower)) cut_power();
+  if (adversary_.strikes(Fault::kLoseProjections)) {
     crash(0);
     models_ = std::make_unique<projections::MemoryGenerations>();
   }
@@ -164,17 +163,16 @@ void World::inject_faults() {
 }
 
 void World::inject_bus_faults() {
-  const WorldFaults& chances = faults_.world;
-  if (random_.chance(chances.stop_bus)) {
+  if (broker_.up() && adversary_.strikes(Fault::kStopBus)) {
     note("bus down");
     broker_.set_up(false);
   }
-  if (random_.chance(chances.wipe_bus)) {
+  if (adversary_.strikes(Fault::kWipeBus)) {
     note("bus wiped");
     broker_.wipe();
   }
-  if (random_.chance(chances.set_back_bus)) set_back_bus();
-  if (random_.chance(chances.truncate_stream)) {
+  if (!copies_of_bus_.empty() && adversary_.strikes(Fault::kSetBackBus)) set_back_bus();
+  if (adversary_.strikes(Fault::kTruncateStream)) {
     const auto specs = workers::stream_specs();
     const auto& stream = specs[random_.below(specs.size())].name;
     const auto info = broker_.stream_info(stream);
@@ -186,12 +184,12 @@ void World::inject_bus_faults() {
 void World::inject_store_faults() {
   const std::size_t victim = random_.below(countries_.size());
   Country& country = countries_[victim];
-  if (random_.chance(faults_.world.wipe_store)) {
+  if (adversary_.strikes(Fault::kWipeStore)) {
     note("store wiped", victim);
     crash(1 + victim);
     country.disk.replace({});
   }
-  if (random_.chance(faults_.world.set_back_store) && !country.copies.empty()) {
+  if (!country.copies.empty() && adversary_.strikes(Fault::kSetBackStore)) {
     note("store set back", victim);
     crash(1 + victim);
     country.disk.replace(country.copies[random_.below(country.copies.size())]);
@@ -199,12 +197,12 @@ void World::inject_store_faults() {
 }
 
 void World::take_copies() {
-  const bool bus_needs = faults_.world.set_back_bus > 0 || faults_.world.power_cut > 0;
+  const bool bus_needs = adversary_.may(Fault::kSetBackBus) || adversary_.may(Fault::kCutPower);
   if (bus_needs && random_.chance(25)) {
     if (copies_of_bus_.size() == kMaxCopies) copies_of_bus_.erase(copies_of_bus_.begin());
     copies_of_bus_.push_back(broker_.copy());
   }
-  if (faults_.world.set_back_store == 0 || !random_.chance(40)) return;
+  if (!adversary_.may(Fault::kSetBackStore) || !random_.chance(40)) return;
   Country& country = countries_[random_.below(countries_.size())];
   if (country.copies.size() == kMaxCopies) country.copies.erase(country.copies.begin());
   country.copies.push_back(country.disk.content());
@@ -230,7 +228,7 @@ void World::advance(milliseconds by) {
 
 void World::calm_down() {
   note("calm");
-  faults_ = {};
+  adversary_.stop();
   clients_.finish();
   server_fuse_.put_out();
   for (Country& country : countries_) country.fuse.put_out();
@@ -262,7 +260,7 @@ std::string World::judge() {
   std::map<CountryCode, const workers::MemoryCountryStore*> stores;
   for (const Country& country : countries_) stores[country.code] = &country.disk.content();
   return find_violation({log_, codec_, clock_, broker_, stores, server_->engine(), clients_,
-                         server_->published(), crashes_},
+                         server_->published(), crashes_ + adversary_.count_of(Fault::kStopWorker)},
                         history_);
 }
 

@@ -20,7 +20,7 @@ struct Verdict {
   std::string violation;              // empty: none
   std::uint64_t digest = 0;           // of everything that happened: the same for the same seed
   std::uint64_t events = 0;           // in the log
-  std::uint64_t faults = 0;           // those of the world; the network's are not counted
+  FaultCounts faults{};               // that happened, by kind
   std::chrono::milliseconds time{0};  // that passed in the world
 };
 
@@ -28,8 +28,8 @@ using Trace = std::function<void(std::string_view line)>;
 
 class World {
  public:
-  // `trace` is told what happens, where there is one.
-  explicit World(std::uint64_t seed, Trace trace = {});
+  // `trace` is told what happens, where there is one. A canary takes a safeguard away.
+  explicit World(std::uint64_t seed, Trace trace = {}, Canary canary = Canary::kNone);
   Verdict run();
 
  private:
@@ -69,7 +69,7 @@ class World {
 
   Random random_;
   const Trace trace_;
-  Faults faults_;
+  Adversary adversary_;
   Verdict verdict_;
   ManualClock clock_;
   SeededIdSource ids_;
