@@ -45,7 +45,7 @@ Result<std::unique_ptr<ProcessorRunner>> ProcessorRunner::start(
   if (!opened) return failure(opened.error());
   runner->store_ = *std::move(opened);
   auto processor = workers::CountryProcessor::open(country, *runner->bus_, *runner->store_,
-                                                   runner->rules_, codec, clock, {});
+                                                   runner->watched_rules_, codec, clock, {});
   if (!processor) return failure(processor.error());
   runner->processor_ = *std::move(processor);
   runner->thread_ = std::make_unique<workers::WorkerThread>(
@@ -57,12 +57,31 @@ Result<std::unique_ptr<ProcessorRunner>> ProcessorRunner::start(
         tell(piece, error);
       },
       hooks.may_step);
+  runner->watch(hooks);
   return runner;
 }
 
+void ProcessorRunner::watch(const WorkerHooks& hooks) {
+  const auto on_hang = [this, tell = hooks.on_processor_hangs, limit = hooks.check_limit] {
+    const Error error{ErrorCode::kUnavailable,
+                      "a check of the country's rules has not ended within " +
+                          std::to_string(limit.count()) +
+                          " ms, and what comes behind it waits: see "
+                          "ops/runbooks/poison-messages.md"};
+    hangs_.set(error.message);
+    tell(processor_->name(), error);
+  };
+  watch_ = std::make_unique<workers::HangWatchThread>(
+      watched_rules_, hooks.check_limit,
+      workers::HangWatchThread::Hooks{.on_hang = on_hang,
+                                      .on_moved_on = [this] { hangs_.set({}); }});
+}
+
 std::string ProcessorRunner::trouble() const {
-  std::string stopped = stopped_.text();
-  return stopped.empty() ? processor_->trouble() : stopped;
+  for (std::string trouble : {stopped_.text(), hangs_.text()}) {
+    if (!trouble.empty()) return trouble;
+  }
+  return processor_->trouble();
 }
 
 Result<std::unique_ptr<FanOut::Line>> FanOut::connect(const workers::NatsOptions& nats) {

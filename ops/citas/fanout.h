@@ -23,6 +23,7 @@
 #include "workers/country_store.h"
 #include "workers/dead_letter_recorder.h"
 #include "workers/driver.h"
+#include "workers/hang_watch.h"
 #include "workers/nats/nats_options.h"
 #include "workers/pending_appointments.h"
 #include "workers/reconciler.h"
@@ -39,10 +40,14 @@ struct WorkerHooks {
   OnWorkerFatal on_fatal;
   // A processor failed for good. Its store can be made again: the others go on.
   OnWorkerFatal on_processor_stopped;
+  // A check of a processor's rules has not come back within the limit: only the end of the process
+  // ends it.
+  OnWorkerFatal on_processor_hangs;
   // Asked before each step; while it says no, the bus keeps what comes.
   std::function<bool()> may_step;
   // The streams did not match the log, and are made again from it.
   std::function<void(const std::string& why)> on_streams_replaced = [](const std::string&) {};
+  std::chrono::milliseconds check_limit = workers::kDefaultCheckLimit;
 };
 
 using RulesByCountry = std::map<CountryCode, workers::ConfiguredRules>;
@@ -70,15 +75,19 @@ class ProcessorRunner {
  private:
   ProcessorRunner(CountryCode country, workers::ConfiguredRules rules)
       : country_(country), rules_(std::move(rules)) {}
+  void watch(const WorkerHooks& hooks);
 
   const CountryCode country_;
   const workers::ConfiguredRules rules_;
+  const workers::WatchedRules watched_rules_{rules_};
   workers::Trouble stopped_;
+  workers::Trouble hangs_;
   workers::Wakeup wakeup_;
   std::unique_ptr<workers::Bus> bus_;
   std::unique_ptr<workers::CountryStore> store_;
   std::unique_ptr<workers::CountryProcessor> processor_;
   std::unique_ptr<workers::WorkerThread> thread_;
+  std::unique_ptr<workers::HangWatchThread> watch_;
 };
 
 // What the fan-out of a server works on. Borrowed.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "events/base/clock.h"
@@ -47,6 +48,11 @@ JsonLog::JsonLog(LogLevel least)
 }
 
 JsonLog::~JsonLog() { logger_->flush(); }
+
+void JsonLog::last_words(std::string_view message, std::initializer_list<LogField> fields) {
+  const std::string line = line_of(LogLevel::kError, message, fields) + '\n';
+  std::fwrite(line.data(), 1, line.size(), stderr);
+}
 
 void JsonLog::write(LogLevel level, std::string_view message,
                     std::initializer_list<LogField> fields) {

@@ -53,6 +53,9 @@ class JsonLog {
     write(LogLevel::kError, message, fields);
   }
 
+  // An error, written before it returns: for a process that ends at once.
+  static void last_words(std::string_view message, std::initializer_list<LogField> fields);
+
  private:
   const LogLevel least_;
   std::shared_ptr<spdlog::details::thread_pool> writer_;

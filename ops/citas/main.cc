@@ -213,6 +213,7 @@ void add_doctor(CLI::App& app, Action& action) {
 void add_worker(CLI::App& app, Action& action) {
   struct Flags {
     std::string country, nats, data = "./data", country_rules, log_level = "info";
+    std::int64_t check_limit_ms = workers::kDefaultCheckLimit.count();
   };
   auto flags = std::make_shared<Flags>();
   CLI::App& command =
@@ -227,6 +228,13 @@ void add_worker(CLI::App& app, Action& action) {
   command
       .add_option("--country-rules", flags->country_rules, "JSON file with what countries demand")
       ->envname("CITAS_COUNTRY_RULES");
+  command
+      .add_option("--check-limit-ms", flags->check_limit_ms,
+                  "A check of one request by the rules that takes so long hangs: the worker ends, "
+                  "to be started again, and the request is charged with a try")
+      ->check(CLI::Range(std::int64_t{10}, std::int64_t{600'000}))
+      ->capture_default_str()
+      ->envname("CITAS_CHECK_LIMIT_MS");
   add_log_level(command, flags->log_level);
   command.callback([flags, &action] {
     action = [flags] {
@@ -235,7 +243,8 @@ void add_worker(CLI::App& app, Action& action) {
         return refuse({ErrorCode::kInvalidArgument,
                        "--country: '" + flags->country + "' is not a code such as PE"});
       }
-      WorkerOptions options{*country, flags->nats, flags->data, std::nullopt};
+      WorkerOptions options{.country = *country, .nats = flags->nats, .data = flags->data};
+      options.check_limit = std::chrono::milliseconds{flags->check_limit_ms};
       if (!flags->country_rules.empty()) options.country_rules = flags->country_rules;
       return run_worker(options, parse_log_level(flags->log_level).value());
     };

@@ -1,6 +1,7 @@
 // Options of the commands that run for long, and what they may be.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "events/base/result.h"
 #include "events/ids.h"
 #include "ops/citas/json_log.h"
+#include "workers/hang_watch.h"
 
 namespace citas::ops {
 
@@ -53,6 +55,8 @@ struct WorkerOptions {
   std::string nats;
   std::filesystem::path data = "./data";
   std::optional<std::filesystem::path> country_rules;
+  // A check of the rules that takes so long hangs, and ends the worker.
+  std::chrono::milliseconds check_limit = workers::kDefaultCheckLimit;
 };
 
 }  // namespace citas::ops

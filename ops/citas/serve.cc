@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 
 #include "ops/citas/exit_codes.h"
@@ -151,11 +152,21 @@ int run_worker(const WorkerOptions& options, LogLevel log_level) {
     log.error("fatal", {{"piece", piece}, {"reason", std::string_view(error.message)}});
     shutdown.request(exit_code_of(error));
   };
-  auto runner =
-      ProcessorRunner::start(options.country, workers::NatsOptions{.url = options.nats},
-                             options.data / "countries" / options.country.text(),
-                             own == rules->end() ? workers::ConfiguredRules{} : own->second, codec,
-                             clock, {on_fatal, on_fatal, [] { return true; }});
+  // Its thread can be neither joined nor ended, so there is no end in order: as after a kill, the
+  // next process finds the try counted.
+  const OnWorkerFatal on_hang = [&](std::string_view piece, const Error& error) {
+    log.last_words("fatal", {{"piece", piece}, {"reason", std::string_view(error.message)}});
+    std::_Exit(exit_code_of(error));
+  };
+  WorkerHooks hooks{.on_fatal = on_fatal,
+                    .on_processor_stopped = on_fatal,
+                    .on_processor_hangs = on_hang,
+                    .may_step = [] { return true; }};
+  hooks.check_limit = options.check_limit;
+  auto runner = ProcessorRunner::start(
+      options.country, workers::NatsOptions{.url = options.nats},
+      options.data / "countries" / options.country.text(),
+      own == rules->end() ? workers::ConfiguredRules{} : own->second, codec, clock, hooks);
   if (!runner) return refuse(runner.error());
   log.info("processing", {{"country", options.country.text()}});
   Supervision supervision(manager,

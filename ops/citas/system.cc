@@ -167,6 +167,12 @@ WorkerHooks System::worker_hooks() {
                 json_log_.error("processor stopped",
                                 {{"piece", piece}, {"reason", std::string_view(error.message)}});
               },
+          // It cannot be ended alone, and all the others go on: /readyz tells.
+          .on_processor_hangs =
+              [this](std::string_view piece, const Error& error) {
+                json_log_.error("processor hangs",
+                                {{"piece", piece}, {"reason", std::string_view(error.message)}});
+              },
           .may_step = [this] { return free_space_->has_room() && !reads_come_first(); },
           .on_streams_replaced =
               [this](const std::string& why) {

@@ -5,7 +5,7 @@
 //
 // POISONS is read anew at every try, one "<schedule> crash|hang|refuse" a line: emptying it repairs
 // the worker. Before each such try a line "<schedule>" is appended to TRIES. Runs until it is
-// killed or dies.
+// killed or dies; what ends it when its rules hang is the product's own watch, with its own limit.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -16,6 +16,7 @@
 #include "events/base/check.h"
 #include "events/base/clock.h"
 #include "workers/country_processor.h"
+#include "workers/hang_watch.h"
 #include "workers/nats/nats_bus.h"
 #include "workers/rocksdb/rocksdb_country_store.h"
 #include "workers/wakeup.h"
@@ -58,7 +59,9 @@ class PoisonedRules final : public CountryRules {
 [[noreturn]] void run(char** argv) {
   const SystemClock clock;
   const Codec codec;
-  const PoisonedRules rules(argv[4], argv[5]);
+  const PoisonedRules poisoned(argv[4], argv[5]);
+  const WatchedRules rules(poisoned);
+  const HangWatchThread watch(rules, kDefaultCheckLimit, {.on_hang = [] { std::_Exit(1); }});
   ProcessorOptions options;
   options.max_tries = static_cast<std::uint32_t>(std::stoul(argv[6]));
   options.ack_wait = std::chrono::milliseconds{std::stol(argv[7])};
