@@ -57,6 +57,13 @@ struct StreamInfo {
   std::uint64_t bytes = 0;
 };
 
+// Of all streams that this client may see.
+struct StorageUse {
+  std::uint64_t used_bytes = 0;
+  // nullopt: this client is given no limit of its own; the server's is not told.
+  std::optional<std::uint64_t> max_bytes = std::nullopt;
+};
+
 struct StoredMessage {
   std::string subject;
   Headers headers;
@@ -192,6 +199,7 @@ class Bus {
   virtual Result<std::uint64_t> next_sequence(std::string_view stream,
                                               std::string_view filter_subject,
                                               std::uint64_t from) = 0;
+  virtual Result<StorageUse> storage_use() = 0;
 
   // Creates the consumer, or changes it to the spec. NotFound: no such stream. FailedPrecondition:
   // one exists that cannot be changed so (another start or filter); delete it first.

@@ -12,6 +12,7 @@ namespace {
 // After a failure, so that a bus in trouble is not asked in a tight loop.
 constexpr std::chrono::milliseconds kLookInterval{200};
 constexpr std::chrono::milliseconds kLagInterval{100};
+constexpr std::chrono::seconds kStorageInterval{5};
 
 std::optional<Position> position_of(const StoredMessage& message) {
   const auto header = find_header(message.headers, kPositionHeader);
@@ -50,6 +51,7 @@ Result<bool> Relay::step() {
   if (!bus_.connected()) return settled;
   if (reconciled_) {
     if (auto sound = audit(); !sound || !*sound) return sound;
+    note_storage();
     auto published = publish_more();
     return published ? Result<bool>(*published || settled) : published;
   }
@@ -63,8 +65,14 @@ Result<bool> Relay::reconcile() {
   const std::uint64_t connection = bus_.connection_count();
   const auto end = bring_in_line();
   if (!end && end.error().code == ErrorCode::kCorruption) return failure(end.error());
-  trouble_.set(end ? std::string() : end.error().message);
-  if (!end) return false;
+  if (!end) {
+    trouble_.set(end.error().message);
+    return false;
+  }
+  refused_since_look_ = false;
+  const bool nothing_waits = *end == log_.committed();
+  if (nothing_waits) refusal_.clear();
+  trouble_.set(refusal_);
   sent_ = *end;
   acknowledged_.set(sent_.value());
   connection_ = connection;
@@ -160,7 +168,10 @@ Result<bool> Relay::publish(const RecordView& record) {
                                 .headers = message->headers,
                                 .payload = record.bytes,
                                 .expected_last_sequence = record.position.value() - 1});
-  if (!accepted) return false;
+  if (!accepted) {
+    note_refusal(record.position, accepted.error().message);
+    return false;
+  }
   sent_ = record.position;
   ++in_flight_;
   return true;
@@ -172,7 +183,13 @@ bool Relay::settle() {
   for (const Completion& completion : completions_) {
     --in_flight_;
     const bool stored = completion.outcome && completion.outcome->sequence == completion.ticket;
-    if (!stored) look_again();
+    if (!stored) {
+      note_refusal(Position{completion.ticket}, completion.outcome
+                                                    ? "it has the event at another place"
+                                                    : completion.outcome.error().message);
+      look_again();
+    }
+    if (stored) note_acceptance();
     if (stored && reconciled_) {
       // At its own position, and so behind all before it: the bus refuses it anywhere else. Their
       // acknowledgements may still be under way, or lost.
@@ -180,6 +197,19 @@ bool Relay::settle() {
     }
   }
   return !completions_.empty();
+}
+
+void Relay::note_refusal(Position position, const std::string& why) {
+  if (refused_since_look_) return;
+  refused_since_look_ = true;
+  refusal_ = "the bus does not take event " + std::to_string(position.value()) + ": " + why;
+  trouble_.set(refusal_);
+}
+
+void Relay::note_acceptance() {
+  if (refusal_.empty()) return;
+  refusal_.clear();
+  trouble_.set({});
 }
 
 void Relay::look_again() {
@@ -202,8 +232,19 @@ void Relay::note_lag() {
   oldest_waiting_ms_.set(static_cast<std::uint64_t>(oldest));
 }
 
+void Relay::note_storage() {
+  if (clock_.monotonic() < next_storage_look_) return;
+  next_storage_look_ = clock_.monotonic() + kStorageInterval;
+  const auto use = bus_.storage_use();
+  if (!use) return;
+  storage_used_bytes_.set(use->used_bytes);
+  storage_max_bytes_.set(use->max_bytes.value_or(0));
+}
+
 RelayStats Relay::stats() const {
   RelayStats stats{.published = acknowledged_.value(), .rebuilds = rebuilds_.value()};
+  stats.storage.used_bytes = storage_used_bytes_.value();
+  if (const std::uint64_t max = storage_max_bytes_.value(); max > 0) stats.storage.max_bytes = max;
   const std::uint64_t committed = log_.committed().value();
   stats.lag_events = committed > stats.published ? committed - stats.published : 0;
   const auto oldest = static_cast<std::int64_t>(oldest_waiting_ms_.value());

@@ -39,6 +39,7 @@ struct RelayStats {
   std::uint64_t lag_events = 0;      // committed, not acknowledged by the bus
   std::chrono::milliseconds lag{0};  // age of the oldest of those
   std::uint64_t rebuilds = 0;        // how often the streams did not match and were made again
+  StorageUse storage;                // of the bus, as of a few seconds ago
 };
 
 class Relay final : public Piece {
@@ -51,7 +52,8 @@ class Relay final : public Piece {
   // Error: Corruption, the log cannot be read.
   Result<bool> step() override;
   RelayStats stats() const;
-  // Why the streams cannot be brought in line with the log; empty when they can.
+  // Why the streams cannot be brought in line with the log, or what the bus said when it refused an
+  // event: that stays until it takes one. Empty when all is well. Any thread.
   std::string trouble() const { return trouble_.text(); }
 
  private:
@@ -82,8 +84,11 @@ class Relay final : public Piece {
   // False when the publication was refused.
   Result<bool> publish(const RecordView& record);
   bool settle();
+  void note_refusal(Position position, const std::string& why);
+  void note_acceptance();
   void look_again();
   void note_lag();
+  void note_storage();
 
   const EventLog& log_;
   Bus& bus_;
@@ -98,13 +103,18 @@ class Relay final : public Piece {
   std::uint64_t connection_ = 0;           // connection_count() that was reconciled
   Clock::Monotonic next_look_{};
   Clock::Monotonic next_lag_look_{};
+  Clock::Monotonic next_storage_look_{};
   Position sent_;  // last position published
   std::uint64_t in_flight_ = 0;
   std::vector<Completion> completions_;
+  std::string refusal_;              // of an event, while none was taken since
+  bool refused_since_look_ = false;  // what is refused after the first follows from it
 
   Counter acknowledged_;
   Counter oldest_waiting_ms_;  // its time since 1970; 0 when nothing waits
   Counter rebuilds_;
+  Counter storage_used_bytes_;
+  Counter storage_max_bytes_;  // 0: no limit is known
   Trouble trouble_;
 };
 

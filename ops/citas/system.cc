@@ -14,12 +14,6 @@ namespace {
 constexpr std::chrono::seconds kDrainTime{10};
 constexpr std::chrono::seconds kReadsComeFirst{5};
 
-// A quarter of the disk for the bus, but never less than its streams set aside.
-std::uint64_t bus_store_bytes(std::uint64_t capacity_bytes) {
-  constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
-  return std::clamp(capacity_bytes / 4, kGiB, 16 * kGiB);
-}
-
 }  // namespace
 
 System::System(const ServeOptions& options, JsonLog& log,
@@ -49,6 +43,7 @@ Result<std::unique_ptr<System>> System::start(
 System::~System() {
   // It steers the others.
   free_space_thread_.reset();
+  if (bus_disk_) bus_disk_->stop();
   if (server_) {
     if (!server_->drain(kDrainTime)) json_log_.warning("some connections did not end in time");
     server_->stop();
@@ -124,13 +119,20 @@ Result<workers::NatsOptions> System::start_bus() {
   if (options_.nats != "managed") return workers::NatsOptions{.url = options_.nats};
   workers::ManagedServerOptions options;
   options.directory = options_.data / "bus";
-  options.max_file_store_bytes = bus_store_bytes(free_space_->state().space.capacity_bytes);
+  const bool is_shared = on_one_disk(options.directory, options_.data / "log");
+  if (const auto space = FileSystemSpace(options.directory).look(); space) {
+    options.max_file_store_bytes = bus_store_bytes(space->capacity_bytes, is_shared);
+  }
   options.on_store_deleted = [this] {
     json_log_.warning("the bus cannot read its store any more and is filled again from the log");
   };
   auto begun = workers::ManagedServer::begin(options);
   if (!begun) return failure(begun.error());
   managed_bus_ = *std::move(begun);
+  if (!is_shared) {
+    bus_disk_ = std::make_unique<BusDisk>(options.directory, clock_,
+                                          [this](const BusDisk& disk) { follow(disk); });
+  }
   // What it takes the bus to come up grows with what it holds, and clients need not wait for it.
   bus_start_ = std::jthread([this](const std::stop_token& stop) { see_bus_up(stop); });
   return managed_bus_->connection();
@@ -173,7 +175,11 @@ WorkerHooks System::worker_hooks() {
                 json_log_.error("processor hangs",
                                 {{"piece", piece}, {"reason", std::string_view(error.message)}});
               },
-          .may_step = [this] { return free_space_->has_room() && !reads_come_first(); },
+          .may_step =
+              [this] {
+                return free_space_->has_room() && (!bus_disk_ || bus_disk_->has_room()) &&
+                       !reads_come_first();
+              },
           .on_streams_replaced =
               [this](const std::string& why) {
                 json_log_.warning("the bus is no copy of the log and is filled again from it",
@@ -237,6 +243,24 @@ void System::follow(const FreeSpaceState& state) {
   }
 }
 
+void System::follow(const BusDisk& disk) {
+  if (!disk.is_ample()) {
+    json_log_.error("the bus's disk is nearly full",
+                    {{"reason", std::string_view(disk.trouble())}});
+    return;
+  }
+  json_log_.info("the bus's disk has room again; the bus is started again");
+  managed_bus_->restart();
+}
+
+std::string System::bus_trouble() const {
+  if (!fanout_) return "switched off by --nats none";
+  std::string all = bus_disk_ ? bus_disk_->trouble() : std::string();
+  const std::string trouble = fanout_->trouble();
+  if (!all.empty() && !trouble.empty()) all += "; ";
+  return all + trouble;
+}
+
 void System::observe(const api::ResponseObservation& response) {
   metrics_.observe(response);
   if (options_.access_log == AccessLog::kNone) return;
@@ -262,7 +286,7 @@ std::vector<api::PartHealth> System::parts() const {
   const std::string full = describe(free_space_->state(), options_.data / "log");
   all.push_back({"disk", full.empty() ? Health::kOk : Health::kDegraded, full});
   all.push_back(projections_health());
-  const std::string trouble = fanout_ ? fanout_->trouble() : "switched off by --nats none";
+  const std::string trouble = bus_trouble();
   all.push_back({"bus", trouble.empty() ? Health::kOk : Health::kDegraded, trouble});
   all.push_back(dead_letters_health());
   return all;
@@ -410,6 +434,14 @@ void System::scrape_fanout(Metrics& metrics) const {
               std::chrono::duration<double>(relay.lag).count());
   metrics.set_total("citas_relay_rebuilds_total", "How often the streams were made anew.",
                     relay.rebuilds);
+  metrics.set("citas_bus_store_used_bytes", "What the bus's streams take, all together.",
+              static_cast<double>(relay.storage.used_bytes));
+  const auto most =
+      managed_bus_ ? std::optional(managed_bus_->max_file_store_bytes()) : relay.storage.max_bytes;
+  if (most) {
+    metrics.set("citas_bus_store_max_bytes", "What they may take; then the fan-out stands still.",
+                static_cast<double>(*most));
+  }
   metrics.set_total("citas_redelivered_total", "Pending requests sent to their country again.",
                     fanout_->redelivered());
   if (managed_bus_) {

@@ -18,6 +18,7 @@
 #include "commands/sequencer.h"
 #include "events/commit_signal.h"
 #include "events/rocksdb/rocksdb_event_log.h"
+#include "ops/citas/bus_disk.h"
 #include "ops/citas/fanout.h"
 #include "ops/citas/free_space.h"
 #include "ops/citas/json_log.h"
@@ -68,6 +69,7 @@ class System final : public api::HealthPort {
   void watch_disk();
   void see_bus_up(const std::stop_token& stop);
   void follow(const FreeSpaceState& state);
+  void follow(const BusDisk& disk);
   void observe(const api::ResponseObservation& response);
   void scrape(Metrics& metrics) const;
   void scrape_parts(Metrics& metrics) const;
@@ -76,6 +78,7 @@ class System final : public api::HealthPort {
   void scrape_dead_letters(Metrics& metrics) const;
   bool reads_come_first() const;
   WorkerHooks worker_hooks();
+  std::string bus_trouble() const;
   api::PartHealth projections_health() const;
   api::PartHealth dead_letters_health() const;
 
@@ -104,7 +107,8 @@ class System final : public api::HealthPort {
   std::unique_ptr<api::http::Server> server_;
   std::unique_ptr<workers::ManagedServer> managed_bus_;
   std::jthread bus_start_;
-  std::unique_ptr<FanOut> fanout_;  // null with --nats none
+  std::unique_ptr<BusDisk> bus_disk_;  // of a managed bus whose disk is not the log's
+  std::unique_ptr<FanOut> fanout_;     // null with --nats none
   std::unique_ptr<commands::SequencerThread> sequencer_thread_;
   std::unique_ptr<projections::ProjectionDriver> projection_driver_;
   std::unique_ptr<FreeSpaceThread> free_space_thread_;

@@ -90,6 +90,7 @@ def test_beside_a_running_server(new_server):
     assert "running server's" in report.line("port")
     assert str(server.nats_pid()) in report.line("bus.process")
     assert report.state_of("bus.access") == "ok"
+    assert report.state_of("bus.store") == "ok"
     assert {"server.log", "server.disk", "server.projections", "server.bus"} <= set(report.checks)
     assert server.client.book("00001", 2).status == 201
 

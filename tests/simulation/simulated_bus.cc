@@ -256,6 +256,10 @@ Result<workers::StreamInfo> SimulatedBus::stream_info(std::string_view stream) {
   return call<Result<workers::StreamInfo>>([&] { return wire_.broker.stream_info(stream); });
 }
 
+Result<workers::StorageUse> SimulatedBus::storage_use() {
+  return call<Result<workers::StorageUse>>([&] { return wire_.broker.storage_use(); });
+}
+
 Result<workers::StoredMessage> SimulatedBus::last_message(std::string_view stream) {
   return call<Result<workers::StoredMessage>>([&] { return wire_.broker.last_message(stream); });
 }

@@ -56,6 +56,7 @@ class SimulatedBus final : public workers::Bus {
                                             std::uint64_t sequence) override;
   Result<std::uint64_t> next_sequence(std::string_view stream, std::string_view filter_subject,
                                       std::uint64_t from) override;
+  Result<workers::StorageUse> storage_use() override;
   Result<workers::ConsumerInfo> ensure_consumer(const workers::ConsumerSpec& spec) override;
   Status delete_consumer(std::string_view stream, std::string_view durable) override;
   Result<workers::ConsumerInfo> consumer_info(std::string_view stream,

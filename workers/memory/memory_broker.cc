@@ -92,6 +92,14 @@ Result<StreamInfo> MemoryBroker::stream_info(std::string_view stream) const {
   return info;
 }
 
+StorageUse MemoryBroker::storage_use() const {
+  StorageUse use{.max_bytes = max_bytes_};
+  for (const auto& [name, stream] : streams_) {
+    for (const StoredMessage& message : stream.messages) use.used_bytes += message.payload.size();
+  }
+  return use;
+}
+
 Result<StoredMessage> MemoryBroker::last_message(std::string_view stream) const {
   const Stream* found = find_stream(stream);
   if (found == nullptr) return no_such_stream(stream);
@@ -196,6 +204,9 @@ Result<PublishAck> MemoryBroker::store(Stream& stream, const Publication& public
     return failure(ErrorCode::kConflict, "stream " + stream.spec.name + " ends at " +
                                              std::to_string(stream.last()) + ", not at " +
                                              std::to_string(*expected));
+  }
+  if (max_bytes_ && storage_use().used_bytes > *max_bytes_) {
+    return failure(ErrorCode::kUnavailable, "insufficient resources");
   }
   const std::uint64_t sequence = stream.last() + 1;
   Headers headers(publication.headers.begin(), publication.headers.end());

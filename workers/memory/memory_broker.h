@@ -57,6 +57,9 @@ class MemoryBroker {
   // deliver.
   void refuse_consumers(bool refuse) { refuse_consumers_ = refuse; }
 
+  // Publications are refused (Unavailable) while more than this is stored; nullopt: no limit.
+  void limit_storage(std::optional<std::uint64_t> bytes) { max_bytes_ = bytes; }
+
   Store copy() const;
 
   // --- What the clients ask of it. ---
@@ -68,6 +71,7 @@ class MemoryBroker {
   Status ensure_stream(const StreamSpec& spec);
   void delete_stream(std::string_view stream);
   Result<StreamInfo> stream_info(std::string_view stream) const;
+  StorageUse storage_use() const;
   Result<StoredMessage> last_message(std::string_view stream) const;
   Result<std::uint64_t> next_sequence(std::string_view stream, std::string_view filter_subject,
                                       std::uint64_t from) const;
@@ -136,6 +140,7 @@ class MemoryBroker {
   std::size_t deliveries_to_lose_ = 0;
   bool mute_ = false;
   bool refuse_consumers_ = false;
+  std::optional<std::uint64_t> max_bytes_;
   std::uint64_t starts_ = 1;
   std::map<std::string, Stream, std::less<>> streams_;
 };

@@ -112,6 +112,11 @@ Result<StreamInfo> MemoryBus::stream_info(std::string_view stream) {
   return broker_.stream_info(stream);
 }
 
+Result<StorageUse> MemoryBus::storage_use() {
+  if (!connected()) return disconnected();
+  return broker_.storage_use();
+}
+
 Result<StoredMessage> MemoryBus::last_message(std::string_view stream) {
   if (!connected()) return disconnected();
   return broker_.last_message(stream);

@@ -22,6 +22,7 @@ class MemoryBus final : public Bus {
   Result<StoredMessage> message_at(std::string_view stream, std::uint64_t sequence) override;
   Result<std::uint64_t> next_sequence(std::string_view stream, std::string_view filter_subject,
                                       std::uint64_t from) override;
+  Result<StorageUse> storage_use() override;
 
   Result<ConsumerInfo> ensure_consumer(const ConsumerSpec& spec) override;
   Status delete_consumer(std::string_view stream, std::string_view durable) override;

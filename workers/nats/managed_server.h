@@ -70,6 +70,7 @@ class ManagedServer {
   std::uint64_t restarts() const { return restarts_.load(); }
   // How often its store had to be deleted.
   std::uint64_t deleted_stores() const { return deleted_stores_.load(); }
+  std::uint64_t max_file_store_bytes() const { return options_.max_file_store_bytes; }
 
  private:
   explicit ManagedServer(ManagedServerOptions options);

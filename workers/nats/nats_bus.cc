@@ -208,6 +208,20 @@ Result<StreamInfo> NatsBus::stream_info(std::string_view stream) {
                     .bytes = info->State.Bytes};
 }
 
+Result<StorageUse> NatsBus::storage_use() {
+  if (auto ready = require_connected(); !ready) return failure(std::move(ready.error()));
+  jsAccountInfo* info = nullptr;
+  jsErrCode reason{};
+  const natsStatus status = js_GetAccountInfo(&info, jetstream_.get(), nullptr, &reason);
+  const AccountInfo owned(info);
+  if (status != NATS_OK) return failure(nats_error("looking up the account", status, reason));
+  StorageUse use{.used_bytes = info->Store};
+  if (info->Limits.MaxStore >= 0) {
+    use.max_bytes = static_cast<std::uint64_t>(info->Limits.MaxStore);
+  }
+  return use;
+}
+
 Result<StoredMessage> NatsBus::last_message(std::string_view stream) {
   if (auto ready = require_connected(); !ready) return failure(std::move(ready.error()));
   const std::string name(stream);

@@ -46,6 +46,7 @@ class NatsBus final : public Bus {
   Result<StoredMessage> message_at(std::string_view stream, std::uint64_t sequence) override;
   Result<std::uint64_t> next_sequence(std::string_view stream, std::string_view filter_subject,
                                       std::uint64_t from) override;
+  Result<StorageUse> storage_use() override;
 
   Result<ConsumerInfo> ensure_consumer(const ConsumerSpec& spec) override;
   Status delete_consumer(std::string_view stream, std::string_view durable) override;

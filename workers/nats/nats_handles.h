@@ -24,6 +24,7 @@ using NatsSubscription = std::unique_ptr<natsSubscription, NatsDelete<natsSubscr
 using NatsConnection = std::unique_ptr<natsConnection, NatsDelete<natsConnection_Destroy>>;
 using JetStream = std::unique_ptr<jsCtx, NatsDelete<jsCtx_Destroy>>;
 using JetStreamInfo = std::unique_ptr<jsStreamInfo, NatsDelete<jsStreamInfo_Destroy>>;
+using AccountInfo = std::unique_ptr<jsAccountInfo, NatsDelete<jsAccountInfo_Destroy>>;
 using JetConsumerInfo = std::unique_ptr<jsConsumerInfo, NatsDelete<jsConsumerInfo_Destroy>>;
 
 // What a failed call means to the caller; `what` says which call on which thing. `reason` is

@@ -9,8 +9,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kTimeout{2000};
 
-using AccountInfo = std::unique_ptr<jsAccountInfo, NatsDelete<jsAccountInfo_Destroy>>;
-
 NatsConnection connect(const NatsOptions& target, ServerProbe& found) {
   natsOptions* options = nullptr;
   natsOptions_Create(&options);

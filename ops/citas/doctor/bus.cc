@@ -13,6 +13,7 @@ using workers::ServerProbe;
 constexpr char kProgram[] = "bus.program";
 constexpr char kProcess[] = "bus.process";
 constexpr char kServer[] = "bus.server";
+constexpr char kStore[] = "bus.store";
 constexpr char kStreams[] = "bus.streams";
 constexpr char kAccess[] = "bus.access";
 constexpr char kRunbook[] = "see ops/runbooks/lost-bus.md";
@@ -44,6 +45,17 @@ Finding check_process(const ManagedBusFacts& facts) {
     return fail(kProcess, "the server runs, and its nats-server does not", kRunbook);
   }
   return ok(kProcess, "none runs, as no server does");
+}
+
+Finding check_store(const ManagedBusFacts::Store& store) {
+  const std::string what =
+      fmt::format("{} stored of {}", format_bytes(store.used_bytes), format_bytes(store.max_bytes));
+  if (store.used_bytes <= store.max_bytes / 10 * 8) return ok(kStore, what);
+  const std::string next = fmt::format("give it a larger disk, and {}", kRunbook);
+  const bool is_full = store.used_bytes >= store.max_bytes / 100 * 99;
+  return is_full ? fail(kStore, what + ": it takes nothing more, and what is booked stays pending",
+                        next)
+                 : warn(kStore, what, next);
 }
 
 Finding check_access(const ServerProbe& anonymous, std::string next) {
@@ -97,6 +109,7 @@ Finding check_streams(const ExternalBusFacts& facts) {
 
 Findings check_managed_bus(const ManagedBusFacts& facts) {
   Findings findings{check_program(facts), check_process(facts)};
+  if (facts.store) findings.push_back(check_store(*facts.store));
   if (facts.anonymous) {
     findings.push_back(check_access(*facts.anonymous, "end that nats-server, and start citas"));
   }

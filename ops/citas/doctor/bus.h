@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -19,6 +20,11 @@ struct ManagedBusFacts {
   std::optional<pid_t> child;                     // a nats-server that runs on the data folder
   bool server_runs = false;                       // and a citas serve to whom it belongs
   std::optional<workers::ServerProbe> anonymous;  // of the child, when its port is known
+  struct Store {
+    std::uint64_t used_bytes = 0;
+    std::uint64_t max_bytes = 0;
+  };
+  std::optional<Store> store;  // of the child, when it tells
 };
 
 struct ExternalBusFacts {

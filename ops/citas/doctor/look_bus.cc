@@ -22,15 +22,32 @@ std::string version_of(const std::string& program) {
   return version_in(line.data());
 }
 
-// "port: 12345" in the configuration that citas wrote for it; 0 when there is none.
-std::uint16_t port_in(const std::string& configuration) {
-  constexpr std::string_view kKey = "\nport: ";
-  const std::size_t at = configuration.find(kKey);
+// The number behind a key in the configuration that citas wrote for it; 0 when there is none.
+std::uint64_t number_in(const std::string& configuration, std::string_view key) {
+  const std::size_t at = configuration.find(key);
   if (at == std::string::npos) return 0;
-  std::uint16_t port = 0;
-  std::from_chars(configuration.data() + at + kKey.size(),
-                  configuration.data() + configuration.size(), port);
-  return port;
+  std::uint64_t number = 0;
+  std::from_chars(configuration.data() + at + key.size(),
+                  configuration.data() + configuration.size(), number);
+  return number;
+}
+
+// The quoted word behind a key there; our names and passwords have no quotes in them.
+std::string word_in(const std::string& configuration, std::string_view key) {
+  const std::size_t at = configuration.find(key);
+  if (at == std::string::npos) return {};
+  const std::size_t begin = configuration.find('"', at) + 1;
+  return configuration.substr(begin, configuration.find('"', begin) - begin);
+}
+
+std::optional<ManagedBusFacts::Store> look_at_store(const std::string& url,
+                                                    const std::string& configuration) {
+  const auto ours = workers::probe_server({.url = url,
+                                           .user = word_in(configuration, "{ user: "),
+                                           .password = word_in(configuration, "password: ")});
+  if (!ours.jetstream) return std::nullopt;
+  return ManagedBusFacts::Store{ours.used_store_bytes,
+                                number_in(configuration, "max_file_store: ")};
 }
 
 std::vector<std::string> all_streams() {
@@ -49,11 +66,15 @@ ManagedBusFacts look_at_managed_bus(const std::filesystem::path& data, bool serv
                         .tested_version = workers::kNatsServerVersion,
                         .child = workers::running_server(folder / "nats-server.pid", configuration),
                         .server_runs = server_runs,
-                        .anonymous = {}};
+                        .anonymous = {},
+                        .store = {}};
   if (facts.program) facts.version = version_of(*facts.program);
   if (!facts.child) return facts;
-  if (const std::uint16_t port = port_in(read_text(configuration)); port != 0) {
-    facts.anonymous = workers::probe_server({.url = "nats://127.0.0.1:" + std::to_string(port)});
+  const std::string text = read_text(configuration);
+  if (const std::uint64_t port = number_in(text, "\nport: "); port != 0) {
+    const std::string url = "nats://127.0.0.1:" + std::to_string(port);
+    facts.anonymous = workers::probe_server({.url = url});
+    facts.store = look_at_store(url, text);
   }
   return facts;
 }

@@ -94,6 +94,35 @@ TEST_F(NatsFaults, KilledMidPublishEveryPublicationIsCompletedAndNothingAcknowle
   EXPECT_EQ(bus_->stream_info("LETTERS")->messages, kCount);
 }
 
+// A bus without room says so at each publication, and takes them again when there is some.
+TEST_F(NatsFaults, AFullStoreRefusesAndIsSeenToBeFull) {
+  constexpr std::uint64_t kRoom = 64 << 10;
+  server_.reset();
+  auto small =
+      ManagedServer::start({.directory = folder_.path() / "small", .max_file_store_bytes = kRoom});
+  ASSERT_TRUE(small) << small.error().message;
+  bus_ = std::move(*NatsBus::open((*small)->connection(), wakeup_));
+  ASSERT_TRUE(eventually([&] { return bus_->connected(); }));
+  ASSERT_TRUE(bus_->ensure_stream({.name = "LETTERS", .subjects = {"letters.>"}}));
+  auto publisher = std::move(*bus_->open_publisher({}));
+  std::vector<Completion> done;
+  const std::string id(1'000, 'x');
+  for (std::uint64_t next = 1; done.empty() || done.back().outcome; ++next) {
+    ASSERT_LT(next, kRoom);
+    ASSERT_TRUE(publisher->publish(next, letter(id + std::to_string(next))));
+    ASSERT_TRUE(eventually([&] {
+      publisher->poll(done);
+      return done.size() == next;
+    }));
+  }
+  EXPECT_EQ(done.back().outcome.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(done.back().outcome.error().message, "insufficient resources");
+  const auto full = bus_->storage_use();
+  ASSERT_TRUE(full) << full.error().message;
+  EXPECT_GE(full->used_bytes, kRoom * 9 / 10);
+  EXPECT_EQ(full->max_bytes, std::nullopt) << "the account has no limit, the server has";
+}
+
 TEST_F(NatsFaults, DisconnectedEverythingIsRefusedAtOnce) {
   auto publisher = std::move(*bus_->open_publisher({}));
   server_.reset();

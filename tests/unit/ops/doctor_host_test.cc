@@ -173,7 +173,8 @@ ManagedBusFacts sound_managed_bus() {
           .tested_version = "2.9.10",
           .child = 7,
           .server_runs = true,
-          .anonymous = ServerProbe{.connecting = Connecting::kRefused}};
+          .anonymous = ServerProbe{.connecting = Connecting::kRefused},
+          .store = ManagedBusFacts::Store{.used_bytes = 1 << 20, .max_bytes = 1 << 30}};
 }
 
 TEST(DoctorManagedBus, IsSound) {
@@ -196,6 +197,15 @@ TEST(DoctorManagedBus, RunsWithItsServerAndNotWithoutIt) {
   EXPECT_EQ(named(check_managed_bus(facts), "bus.process").verdict, Verdict::kOk);
   facts.server_runs = true;
   EXPECT_EQ(named(check_managed_bus(facts), "bus.process").verdict, Verdict::kFail);
+}
+
+TEST(DoctorManagedBus, HasAStoreThatFills) {
+  ManagedBusFacts facts = sound_managed_bus();
+  facts.store->used_bytes = facts.store->max_bytes / 100 * 81;
+  EXPECT_EQ(named(check_managed_bus(facts), "bus.store").verdict, Verdict::kWarn);
+  facts.store->used_bytes = facts.store->max_bytes;
+  EXPECT_EQ(named(check_managed_bus(facts), "bus.store").verdict, Verdict::kFail);
+  EXPECT_THAT(named(check_managed_bus(facts), "bus.store").next, HasSubstr("lost-bus.md"));
 }
 
 TEST(DoctorManagedBus, RefusesStrangers) {

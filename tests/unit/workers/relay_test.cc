@@ -259,6 +259,44 @@ TEST_F(RelayTest, AStreamThatIsNotSentAnyMoreIsReplaced) {
   EXPECT_THAT(reasons_, ElementsAre(HasSubstr("event 1 ")));
 }
 
+TEST_F(RelayTest, ABusThatIsFullIsInTroubleUntilItTakesEventsAgain) {
+  for (int i = 0; i < 9; ++i) world_.request(kPeru);
+  broker_.limit_storage(1);
+  auto relay = relay_of(world_);
+  run_for(std::chrono::seconds{3}, *relay);
+  EXPECT_EQ(relay->stats().lag_events, 8U);
+  // What comes behind it is refused for it, which is no news; and each new look finds the stream in
+  // order, which is no comfort.
+  for (int i = 0; i < 100; ++i) {
+    run_for(milliseconds{10}, *relay);
+    EXPECT_EQ(relay->trouble(), "the bus does not take event 2: insufficient resources");
+  }
+  broker_.limit_storage({});
+  run(world_, *relay);
+  expect_copy_of(world_);
+  EXPECT_EQ(relay->trouble(), "");
+}
+
+TEST_F(RelayTest, NothingIsInTroubleWhenWhatWasRefusedIsThere) {
+  world_.request(kPeru);
+  auto relay = relay_of(world_);
+  broker_.lose_acks(true);
+  while (relay->trouble().empty()) run_for(milliseconds{10}, *relay);
+  EXPECT_THAT(relay->trouble(), HasSubstr("the acknowledgement got lost"));
+  run(world_, *relay);
+  EXPECT_EQ(relay->trouble(), "");
+}
+
+TEST_F(RelayTest, TellsWhatTheBusStores) {
+  world_.request(kPeru);
+  broker_.limit_storage(1'000'000);
+  auto relay = relay_of(world_);
+  run(world_, *relay);
+  run_for(std::chrono::seconds{6}, *relay);
+  EXPECT_EQ(relay->stats().storage.used_bytes, bus_.stream_info(kEventsStream)->bytes);
+  EXPECT_EQ(relay->stats().storage.max_bytes, 1'000'000U);
+}
+
 TEST_F(RelayTest, AStreamDeletedWhileRunningIsMadeAgain) {
   world_.request(kPeru);
   auto relay = relay_of(world_);
