@@ -10,9 +10,10 @@ import pathlib
 import re
 import socket
 import subprocess
+import time
 
 import oracle
-from framework import promise
+from framework import Broken, promise
 from harness import CITAS
 
 STORE_READER = pathlib.Path(
@@ -21,6 +22,8 @@ STORE_READER = pathlib.Path(
 TIMEOUT_S = 30
 # How much the bus sends ahead: it hangs up on readers who leave much more unread.
 WINDOW = 2000
+# What is damaged in the middle of a stream is found by reading all of it, and published again.
+REBUILT_WITHIN_S = 60
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,22 +151,30 @@ def check_stream(run, bus, events):
     run.checked["events on the bus"] += len(messages)
 
 
-def read_store(folder, appointments):
-    """The country's entry of each appointment, or None: read by the store's own code."""
+def await_copy_of_log(run, system, when, patience_s=0):
+    """The stream is the log, or is so within the time; nobody writes meanwhile."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return check_stream(run, system.bus_address(), system.server.client.events())
+        except (Broken, OSError) as difference:
+            promise(time.monotonic() < deadline, f"{when}: {difference}")
+        time.sleep(0.5)  # between two looks
+
+
+def read_store(folder):
+    """Each appointment's entry in a country's store: read by the store's own code."""
     finished = subprocess.run(
-        [STORE_READER, folder],
-        input="\n".join(appointments) + "\n",
-        capture_output=True,
-        text=True,
-        check=False,
+        [STORE_READER, folder, "--all"], capture_output=True, text=True, check=False
     )
     promise(finished.returncode == 0, finished.stderr)
-    return [json.loads(line) for line in finished.stdout.splitlines()]
+    entries = (line.split(" ", 1) for line in finished.stdout.splitlines())
+    return {appointment: json.loads(entry) for appointment, entry in entries}
 
 
 def check_country_stores(run, folders, events):
     """Confirmed appointments are registered under the id that was confirmed; cancelled ones are
-    withdrawn."""
+    withdrawn; and there is nothing else."""
     statuses = oracle.statuses(events)
     countries = {
         event["subject"]: event["data"]["countryISO"]
@@ -177,8 +188,20 @@ def check_country_stores(run, folders, events):
     }
     for country, folder in folders.items():
         mine = [each for each, where in countries.items() if where == country]
-        for appointment, entry in zip(mine, read_store(folder, mine)):
-            check_entry(appointment, entry, statuses[appointment], registered.get(appointment))
+        stored = read_store(folder)
+        foreign = sorted(stored.keys() - set(mine))
+        promise(
+            not foreign,
+            lambda: f"the store of {country} has {len(foreign)} entries that the log does not know"
+            f" for {country}, such as {foreign[0]}",
+        )
+        for appointment in mine:
+            check_entry(
+                appointment,
+                stored.get(appointment),
+                statuses[appointment],
+                registered.get(appointment),
+            )
         run.checked[f"entries of the store of {country}"] += len(mine)
 
 

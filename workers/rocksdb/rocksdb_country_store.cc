@@ -19,6 +19,7 @@ namespace {
 constexpr char kFormatKey[] = "f";
 constexpr char kMarkKey[] = "m";
 constexpr char kSeenKey[] = "s";
+constexpr char kEntryPrefix = 'a';
 // A manifest that was cut short is to RocksDB a valid, older one: a table may be missing from the
 // middle of the store's history. So each batch says which one it is, and is counted by merging.
 constexpr char kBatchKey[] = "n";    // number of the last batch, from 1
@@ -52,7 +53,15 @@ std::uint64_t from_little_endian(std::string bytes) {
 
 std::string entry_key(AppointmentId appointment) {
   const auto& bytes = appointment.value().bytes;
-  return std::string("a").append(bytes.begin(), bytes.end());
+  return std::string(1, kEntryPrefix).append(bytes.begin(), bytes.end());
+}
+
+// nullopt: not an entry's key.
+std::optional<AppointmentId> appointment_of(std::string_view key) {
+  Uuid id;
+  if (key.size() != 1 + id.bytes.size()) return std::nullopt;
+  std::copy(key.begin() + 1, key.end(), id.bytes.begin());
+  return AppointmentId{id};
 }
 
 std::string tries_key(std::string_view message) { return std::string("t").append(message); }
@@ -118,6 +127,25 @@ class Store final : public RocksDbCountryStore {
     auto entry = decode_country_entry(**value);
     if (!entry) return failure(std::move(entry.error()));
     return std::optional(std::move(*entry));
+  }
+
+  Status visit(const Visit& visit) const override {
+    const std::unique_ptr<rocksdb::Iterator> entries(db_->NewIterator({}));
+    for (entries->Seek(std::string(1, kEntryPrefix)); entries->Valid(); entries->Next()) {
+      const std::string_view key = entries->key().ToStringView();
+      if (key.front() != kEntryPrefix) break;
+      const auto id = appointment_of(key);
+      if (!id)
+        return failure(ErrorCode::kCorruption,
+                       "country store " + folder_.string() +
+                           ": a key is no appointment's; delete the folder, it is "
+                           "filled again");
+      const auto entry = decode_country_entry(entries->value().ToStringView());
+      if (!entry) return failure(entry.error());
+      visit(*id, *entry);
+    }
+    if (!entries->status().ok()) return failure(store_error(folder_, entries->status()));
+    return {};
   }
 
   Result<std::optional<std::uint32_t>> tries(std::string_view message) const override {

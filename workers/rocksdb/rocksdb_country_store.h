@@ -15,6 +15,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 
 #include "workers/country_store.h"
@@ -27,6 +28,10 @@ class RocksDbCountryStore : public CountryStore {
   // format; Unavailable, Corruption: as RocksDB says. All but the first are mended by deleting the
   // folder.
   static Result<std::unique_ptr<RocksDbCountryStore>> open(const std::filesystem::path& folder);
+
+  // Every entry, by appointment id. Corruption, Unavailable: cannot be read to its end.
+  using Visit = std::function<void(AppointmentId, const CountryEntry&)>;
+  virtual Status visit(const Visit& visit) const = 0;
 };
 
 }  // namespace citas::workers

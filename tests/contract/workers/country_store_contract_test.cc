@@ -4,6 +4,7 @@
 #include <rocksdb/db.h>
 
 #include <fstream>
+#include <map>
 
 #include "tests/support/temp_folder.h"
 #include "workers/memory/memory_country_store.h"
@@ -137,6 +138,24 @@ TEST(RocksDbCountryStore, IsHeldByOneProcess) {
   const auto second = RocksDbCountryStore::open(folder.path());
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::kFailedPrecondition);
+}
+
+TEST(RocksDbCountryStore, VisitsEveryEntryAndNothingElse) {
+  const AppointmentId another{*Uuid::parse("ff890a5d-ac96-774b-bcce-b302099a8057")};
+  const CountryEntry withdrawn{.state = EntryState::kWithdrawn};
+  const TempFolder folder;
+  const auto store = std::move(*RocksDbCountryStore::open(folder.path()));
+  const std::vector<Tries> noted{{"event", 1}};
+  ASSERT_TRUE(store->note_tries(noted));
+  ASSERT_TRUE(store->commit({.entries = {{another, withdrawn}, {kAppointment, kEntry}},
+                             .processed = 5,
+                             .seen = 5,
+                             .hash = "five"}));
+  std::map<AppointmentId, CountryEntry> found;
+  ASSERT_TRUE(
+      store->visit([&](AppointmentId id, const CountryEntry& entry) { found[id] = entry; }));
+  EXPECT_EQ(found,
+            (std::map<AppointmentId, CountryEntry>{{kAppointment, kEntry}, {another, withdrawn}}));
 }
 
 void set_format(const std::filesystem::path& folder, const std::string& format) {
