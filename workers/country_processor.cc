@@ -94,6 +94,7 @@ CountryProcessor::CountryProcessor(CountryCode country, Bus& bus, CountryStore& 
               [this](const OutboxItem& item) { on_published(item); }) {}
 
 Result<bool> CountryProcessor::step() {
+  if (auto charged = charge_interrupted(); !charged) return failure(std::move(charged.error()));
   const bool settled = outbox_.settle();
   if (auto kept = keep_consumers(); !kept) return failure(std::move(kept.error()));
   if (!events_keeper_.in_place()) return settled;
@@ -261,6 +262,7 @@ Status CountryProcessor::process(std::vector<Item> items, bool alone) {
   std::vector<Trial> trials;
   trials.reserve(items.size());
   for (Item& item : items) {
+    if (auto begun = begin_try(item, alone); !begun) return begun;
     auto trial = try_one(item, round);
     if (!trial) return failure(std::move(trial.error()));
     trials.push_back(std::move(*trial));
@@ -268,6 +270,7 @@ Status CountryProcessor::process(std::vector<Item> items, bool alone) {
   }
   round.changes.processed = settled_.mark();
   if (auto committed = store_.commit(round.changes); !committed) return committed;
+  if (auto ended = store_.begin_try({}); !ended) return ended;
   for (std::size_t i = 0; i < items.size(); ++i) conclude(std::move(items[i]), trials[i]);
   return {};
 }
@@ -282,6 +285,24 @@ Status CountryProcessor::note_tries(const std::vector<Item>& items, bool alone) 
   return tries.empty() ? Status{} : store_.note_tries(tries);
 }
 
+Status CountryProcessor::begin_try(const Item& item, bool alone) {
+  if (alone || !concerns_store(item.message)) return {};
+  return store_.begin_try(item.key);
+}
+
+Status CountryProcessor::charge_interrupted() {
+  if (std::exchange(charged_interrupted_, true)) return {};
+  const std::string key = store_.begun_try();
+  if (key.empty()) return {};
+  const auto tries = store_.tries(key);
+  if (!tries) return failure(tries.error());
+  if (tries->value_or(1) == 0) {
+    const std::vector<Tries> charged{{key, 1}};
+    if (auto noted = store_.note_tries(charged); !noted) return noted;
+  }
+  return store_.begin_try({});
+}
+
 Result<CountryProcessor::Trial> CountryProcessor::try_one(Item& item, Round& round) {
   if (is_dead_letter(item.message)) note_recorded(item.message);
   if (!concerns_store(item.message)) return Trial{};
@@ -289,7 +310,8 @@ Result<CountryProcessor::Trial> CountryProcessor::try_one(Item& item, Round& rou
     return Trial{.verdict = Verdict::kGiveUp, .reason = reasons::kProcessingFailed};
   }
   auto trial = decide(item, round);
-  if (trial) count_try(item, *trial, round);
+  if (!trial) return trial;
+  if (auto counted = count_try(item, *trial, round); !counted) return failure(counted.error());
   return trial;
 }
 
@@ -322,22 +344,26 @@ Result<std::optional<CountryEntry>> CountryProcessor::entry_of(AppointmentId app
 }
 
 // What was noted before the try is forgotten, unless the message failed and comes again.
-void CountryProcessor::count_try(Item& item, Trial& trial, Round& round) const {
+Status CountryProcessor::count_try(Item& item, Trial& trial, Round& round) {
   item.tries += 1;
   if (item.key.empty()) {
     if (trial.verdict == Verdict::kRetry) {
       trial = {.verdict = Verdict::kGiveUp, .reason = reasons::kMalformedMessage};
     }
-    return;
+    return {};
   }
   if (trial.verdict != Verdict::kRetry) {
     round.changes.settled.push_back(item.key);
-    return;
+    return {};
   }
   round.changes.failed.push_back({item.key, item.tries});
   if (item.tries >= options_.max_tries) {
     trial = {.verdict = Verdict::kGiveUp, .reason = reasons::kProcessingFailed};
   }
+  if (round.alone) return {};
+  // Its group may never come to its end.
+  const std::vector<Tries> failed{{item.key, item.tries}};
+  return store_.note_tries(failed);
 }
 
 void CountryProcessor::conclude(Item item, const Trial& trial) {

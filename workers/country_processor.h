@@ -12,15 +12,16 @@
 // of the bus, asks for what it misses, and what a crashed predecessor was working on comes at once.
 // All of it may come twice; the store makes that harmless.
 //
-// Poison. Before a group is tried, the store notes that it is; a message found noted was part of a
-// group that was never finished, or has failed before, and is from then on tried alone, each time
-// counted durably before the try, so that a message that crashes the process is charged and its
-// neighbours are not. Those with the fewest tries go first, and one that has failed before waits
-// until what was published before it is on the bus, so that a message that crashes the process
-// delays its neighbours by two crashes at most. After max_tries a dead letter is published,
-// and the message terminated only when that is acknowledged; an operator's retry gives it a new set
-// of tries (redelivery.h). Messages that cannot be read, or are of another country, are dead
-// letters at once.
+// Poison. Before a group is tried, the store notes that it is, and then which message of it is
+// being tried. A message found noted was part of a group that was never finished, or has failed
+// before, and is from then on tried alone, each time counted durably before the try, so that a
+// message that crashes the process, or makes it hang (hang_watch.h), is charged for it, also in its
+// group, and its neighbours are not. Those with the fewest tries go first, and one that has failed
+// before waits until what was published before it is on the bus, so that a message that crashes the
+// process delays its neighbours by one crash. After max_tries a dead letter is published, and the
+// message terminated only when that is acknowledged; an operator's retry gives it a new set of
+// tries (redelivery.h). Messages that cannot be read, or are of another country, are dead letters
+// at once.
 //
 // Healing. The store holds which log it belongs to, the last event that it has seen, and the hash
 // there. If the stream is of another log, of another epoch of it (a backup was restored), or of one
@@ -125,11 +126,15 @@ class CountryProcessor final : public Piece {
   // Writes down what was settled since the last commit.
   Status save_mark();
   Status note_tries(const std::vector<Item>& items, bool alone);
+  // Before each of a group, which was not counted yet.
+  Status begin_try(const Item& item, bool alone);
+  // Whoever a group was up to when an earlier process ended is charged for it, once.
+  Status charge_interrupted();
   // Error: the store cannot be read.
   Result<Trial> try_one(Item& item, Round& round);
   Result<Trial> decide(const Item& item, Round& round);
   Result<std::optional<CountryEntry>> entry_of(AppointmentId appointment, const Round& round) const;
-  void count_try(Item& item, Trial& trial, Round& round) const;
+  Status count_try(Item& item, Trial& trial, Round& round);
   void conclude(Item item, const Trial& trial);
   void settle(const MessageSource& source, const Message& message);
   void on_published(const OutboxItem& item);
@@ -152,6 +157,7 @@ class CountryProcessor final : public Piece {
   ConsumerKeeper redelivered_keeper_;
   Outbox outbox_;
   SettledEvents settled_;
+  bool charged_interrupted_ = false;
   bool mark_fits_ = false;  // when the stream was last looked at
   std::vector<Message> received_;
   std::vector<Item> group_;

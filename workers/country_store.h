@@ -30,7 +30,8 @@ struct CountryMark {
   friend bool operator==(const CountryMark&, const CountryMark&) = default;
 };
 
-// How often a message was tried on its own. Zero: it was part of a group that was not finished.
+// How often a message was tried. Zero: it was part of a group that was not finished, and not the
+// one that was being tried when that ended.
 struct Tries {
   std::string message;  // tries_key(), redelivery.h
   std::uint32_t count = 0;
@@ -69,6 +70,11 @@ class CountryStore {
   // Remembers what is about to be tried. Survives a crash of the process (which is what a poisonous
   // message causes), not necessarily power loss.
   virtual Status note_tries(std::span<const Tries> tries) = 0;
+  // Remembers which message of a group is being tried; empty: none. Survives what note_tries()
+  // does, and costs much less.
+  virtual Status begin_try(std::string_view message) = 0;
+  // What was said last, also before the store was opened: whom an interrupted group was up to.
+  virtual std::string begun_try() const = 0;
   // All or nothing, in the order of the calls. Survives power loss where must_sync(); else it may
   // be undone by it: the mark falls back, and events are processed once more.
   virtual Status commit(const CountryChanges& changes) = 0;

@@ -118,6 +118,12 @@ class SimulatedStore final : public workers::CountryStore {
                      auto& store) { static_cast<void>(store.note_tries(kept)); },
                  /*sync=*/false);
   }
+  Status begin_try(std::string_view message) override {
+    return write(
+        [kept = std::string(message)](auto& store) { static_cast<void>(store.begin_try(kept)); },
+        /*sync=*/false);
+  }
+  std::string begun_try() const override { return disk_.content().begun_try(); }
   Status commit(const workers::CountryChanges& changes) override {
     if (adversary_.removes(Canary::kForeignEntry, 50)) plant();
     return write([changes](auto& store) { static_cast<void>(store.commit(changes)); },

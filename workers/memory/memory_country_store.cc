@@ -19,6 +19,11 @@ Status MemoryCountryStore::note_tries(std::span<const Tries> tries) {
   return {};
 }
 
+Status MemoryCountryStore::begin_try(std::string_view message) {
+  begun_try_ = message;
+  return {};
+}
+
 Status MemoryCountryStore::commit(const CountryChanges& changes) {
   for (const auto& [appointment, entry] : changes.entries) entries_[appointment] = entry;
   for (const std::string& message : changes.settled) tries_.erase(message);
@@ -30,6 +35,7 @@ Status MemoryCountryStore::commit(const CountryChanges& changes) {
 Status MemoryCountryStore::reset(std::string_view log_source) {
   entries_.clear();
   tries_.clear();
+  begun_try_.clear();
   mark_ = {.log_source = std::string(log_source)};
   return {};
 }

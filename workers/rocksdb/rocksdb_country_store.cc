@@ -1,12 +1,17 @@
 #include "workers/rocksdb/rocksdb_country_store.h"
 
+#include <fcntl.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/merge_operator.h>
 #include <rocksdb/table.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "events/base/big_endian.h"
@@ -20,6 +25,8 @@ constexpr char kFormatKey[] = "f";
 constexpr char kMarkKey[] = "m";
 constexpr char kSeenKey[] = "s";
 constexpr char kEntryPrefix = 'a';
+constexpr char kTryingFile[] = "TRYING";
+constexpr std::size_t kTryingBytes = 128;
 // A manifest that was cut short is to RocksDB a valid, older one: a table may be missing from the
 // middle of the store's history. So each batch says which one it is, and is counted by merging.
 constexpr char kBatchKey[] = "n";    // number of the last batch, from 1
@@ -95,6 +102,52 @@ rocksdb::Options db_options() {
   return options;
 }
 
+// Which message is tried just now, where another process finds it. One that is cut short or damaged
+// names no message, and charges nobody.
+class TryingFile {
+ public:
+  TryingFile() = default;
+  TryingFile(const TryingFile&) = delete;
+  TryingFile& operator=(const TryingFile&) = delete;
+  ~TryingFile() { close(); }
+
+  Status open(const std::filesystem::path& file) {
+    close();
+    file_ = file;
+    descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (descriptor_ < 0) return failed();
+    // Its space is taken now, so that a disk that fills up stops no processor here.
+    return std::filesystem::file_size(file) < kTryingBytes ? write({}) : Status{};
+  }
+
+  Status write(std::string_view message) {
+    std::array<char, kTryingBytes> bytes{};
+    // A longer key cannot be told, and is not charged for its group.
+    if (message.size() < bytes.size()) std::ranges::copy(message, bytes.begin());
+    const auto written = ::pwrite(descriptor_, bytes.data(), bytes.size(), 0);
+    return written == static_cast<ssize_t>(bytes.size()) ? Status{} : failed();
+  }
+
+  std::string read() const {
+    std::array<char, kTryingBytes> bytes{};
+    const auto found = ::pread(descriptor_, bytes.data(), bytes.size(), 0);
+    if (found != static_cast<ssize_t>(bytes.size())) return {};
+    return {bytes.begin(), std::ranges::find(bytes, '\0')};
+  }
+
+ private:
+  Status failed() const {
+    return failure(ErrorCode::kUnavailable, file_.string() + ": " + std::strerror(errno));
+  }
+  void close() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+    descriptor_ = -1;
+  }
+
+  std::filesystem::path file_;
+  int descriptor_ = -1;
+};
+
 class Store final : public RocksDbCountryStore {
  public:
   explicit Store(std::filesystem::path folder) : folder_(std::move(folder)) {}
@@ -115,6 +168,7 @@ class Store final : public RocksDbCountryStore {
                      "country store " + folder_.string() + " is held by another process");
     }
     if (!opened.ok()) return failure(store_error(folder_, opened));
+    if (auto made = trying_.open(folder_ / kTryingFile); !made) return made;
     return check_format();
   }
 
@@ -161,6 +215,9 @@ class Store final : public RocksDbCountryStore {
     return write(batch, /*sync=*/false);
   }
 
+  Status begin_try(std::string_view message) override { return trying_.write(message); }
+  std::string begun_try() const override { return trying_.read(); }
+
   Status commit(const CountryChanges& changes) override {
     rocksdb::WriteBatch batch;
     for (const auto& [appointment, entry] : changes.entries) {
@@ -180,6 +237,7 @@ class Store final : public RocksDbCountryStore {
   Status reset(std::string_view log_source) override {
     if (auto emptied = empty(); !emptied) return emptied;
     mark_ = {.log_source = std::string(log_source)};
+    if (auto cleared = trying_.write({}); !cleared) return cleared;
     rocksdb::WriteBatch batch;
     put_mark(batch, mark_);
     return write(batch, /*sync=*/true);
@@ -267,6 +325,7 @@ class Store final : public RocksDbCountryStore {
 
   const std::filesystem::path folder_;
   std::unique_ptr<rocksdb::DB> db_;
+  TryingFile trying_;
   CountryMark mark_;
   std::uint64_t batches_ = 0;  // ever written
   bool write_failed_ = false;

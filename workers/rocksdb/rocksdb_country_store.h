@@ -7,6 +7,9 @@
 //   'a' ‖ appointment id (16)    the entry, as JSON (country_store.h)
 //   't' ‖ event id               tries, 4 bytes big-endian
 //
+// Beside them a file TRYING: the key of the message that is tried just now, and zeros, 128 bytes
+// together; rewritten in place without a sync.
+//
 // commit() of entries or failures and reset() sync the WAL; the rest does not. A tail that
 // RocksDB's recovery drops takes its marks along, and is processed once more.
 //

@@ -128,6 +128,19 @@ TEST_P(CountryStoreContract, AResetForgetsEverythingAndNamesTheLog) {
   EXPECT_EQ(store().mark(), (CountryMark{"citas/log/main", 2, 0, ""}));
 }
 
+TEST_P(CountryStoreContract, WhatIsTriedIsKnownAlsoLater) {
+  EXPECT_EQ(store().begun_try(), "");
+  ASSERT_TRUE(store().begin_try("a longer key"));
+  ASSERT_TRUE(store().begin_try("a key"));
+  home_->reopen();
+  EXPECT_EQ(store().begun_try(), "a key");
+  ASSERT_TRUE(store().begin_try({}));
+  EXPECT_EQ(store().begun_try(), "");
+  ASSERT_TRUE(store().begin_try("a key"));
+  ASSERT_TRUE(store().reset("citas/log/main"));
+  EXPECT_EQ(store().begun_try(), "");
+}
+
 INSTANTIATE_TEST_SUITE_P(Memory, CountryStoreContract, ::testing::Values(&make_home<MemoryHome>));
 INSTANTIATE_TEST_SUITE_P(RocksDb, CountryStoreContract, ::testing::Values(&make_home<RocksDbHome>));
 

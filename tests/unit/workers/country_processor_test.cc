@@ -163,30 +163,56 @@ TEST_F(ProcessorTest, ARetriedMessageGetsANewSetOfTries) {
   EXPECT_EQ(confirmations().size(), 1U);
 }
 
-// A message that kills the process: its group is tried once, then each of it alone.
+// A message that kills the process: its group is tried once, then each of it alone. What dies is
+// the commit here, and so whoever the group was up to is its last.
 TEST_F(ProcessorTest, APoisonousMessageNeverChargesItsNeighbours) {
-  store_.only = world_.request(kPeru);
   for (int i = 0; i < 2; ++i) world_.request(kPeru);
+  store_.only = world_.request(kPeru);
   while (relay_->step().value()) {
   }
   const auto key = [&](std::size_t i) { return world_.events().at(i).id.value().to_string(); };
   crash(CrashingStore::Crash::kBeforeCommit);
   for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(store_.tries(key(i)).value(), 0U) << i;
+  EXPECT_EQ(store_.begun_try(), key(2));
 
-  // It dies alone now, again and again, the others only once more.
-  for (std::uint32_t died = 1; died <= 3; ++died) {
+  // It dies alone now, again and again, when the others are done.
+  for (std::uint32_t died = 2; died <= 3; ++died) {
     crash(CrashingStore::Crash::kBeforeCommit);
-    EXPECT_EQ(store_.tries(key(0)).value(), died);
-    const auto of_others = died == 1 ? std::optional(0U) : std::nullopt;
-    EXPECT_EQ(store_.tries(key(1)).value(), of_others);
-    EXPECT_EQ(store_.tries(key(2)).value(), of_others);
-    EXPECT_EQ(confirmations().size(), died == 1 ? 0U : 2U);
+    EXPECT_EQ(store_.tries(key(0)).value(), std::nullopt);
+    EXPECT_EQ(store_.tries(key(1)).value(), std::nullopt);
+    EXPECT_EQ(store_.tries(key(2)).value(), died);
+    EXPECT_EQ(confirmations().size(), 2U);
   }
   run();
   ASSERT_EQ(dead_letters().size(), 1U);
-  EXPECT_EQ(dead_letters()[0].message_id, key(0));
+  EXPECT_EQ(dead_letters()[0].message_id, key(2));
+  EXPECT_EQ(dead_letters()[0].attempts, 3U);
   EXPECT_EQ(confirmations().size(), 2U);
   EXPECT_TRUE(all_acknowledged());
+}
+
+// The same in the middle of its group, where nothing but what was noted before tells who it was,
+// and who had failed before it.
+TEST_F(ProcessorTest, WhatDiesInTheMiddleOfAGroupIsKnown) {
+  for (int i = 0; i < 5; ++i) world_.request(kPeru);
+  while (relay_->step().value()) {
+  }
+  rules_.failing = {1};
+  rules_.deadly = 3;
+  EXPECT_THROW(run(), Died);
+  rules_.failing.clear();
+  rules_.deadly.reset();
+  start();
+  broker_.set_up(false);
+  ASSERT_TRUE(processor_->step());
+  broker_.set_up(true);
+  for (std::size_t i = 0; i < 5; ++i) {
+    const std::string key = world_.events().at(i).id.value().to_string();
+    EXPECT_EQ(store_.tries(key).value(), i == 2 || i == 0 ? 1U : 0U) << i;
+  }
+  run();
+  EXPECT_EQ(confirmations().size(), 5U);
+  EXPECT_EQ(store_.begun_try(), "");
 }
 
 TEST_F(ProcessorTest, BytesThatAreNoEventAreADeadLetterAtOnce) {

@@ -19,17 +19,22 @@
 
 namespace citas::workers {
 
+// The end of the process.
+struct Died {};
+
 // Fails for chosen schedules; counts what it was asked.
 class TestRules final : public CountryRules {
  public:
   Result<std::optional<ReasonCode>> check(const AppointmentRequested& request) const override {
     const std::int64_t schedule = request.ref.slot.schedule.value();
     ++asked[schedule];
+    if (schedule == deadly) throw Died{};
     if (failing.contains(schedule)) return failure(ErrorCode::kUnavailable, "no answer");
     if (refused.contains(schedule)) return ReasonCode::parse("center_closed");
     return std::optional<ReasonCode>{};
   }
 
+  std::optional<std::int64_t> deadly;  // the process dies of it
   std::set<std::int64_t> failing;
   std::set<std::int64_t> refused;
   mutable std::map<std::int64_t, int> asked;
@@ -39,7 +44,6 @@ class TestRules final : public CountryRules {
 class CrashingStore final : public CountryStore {
  public:
   enum class Crash { kNever, kBeforeCommit, kAfterCommit, kAfterReset };
-  struct Died {};
 
   explicit CrashingStore(CountryStore& inner) : inner_(inner) {}
   CountryMark mark() const override { return inner_.mark(); }
@@ -50,6 +54,8 @@ class CrashingStore final : public CountryStore {
     return inner_.tries(message);
   }
   Status note_tries(std::span<const Tries> tries) override { return inner_.note_tries(tries); }
+  Status begin_try(std::string_view message) override { return inner_.begin_try(message); }
+  std::string begun_try() const override { return inner_.begun_try(); }
   Status commit(const CountryChanges& changes) override {
     const bool spared = only && std::ranges::none_of(changes.entries, [&](const auto& entry) {
                           return entry.appointment == *only;
@@ -97,7 +103,7 @@ class ProcessorTest : public testing::Test {
   // The process dies within a step, and a new one is started on the same store and bus.
   void crash(CrashingStore::Crash how) {
     store_.crash = how;
-    EXPECT_THROW(run_at_once(), CrashingStore::Died);
+    EXPECT_THROW(run_at_once(), Died);
     store_.crash = CrashingStore::Crash::kNever;
     start();
   }
