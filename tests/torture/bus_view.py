@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import secrets
 import socket
 import subprocess
 import time
@@ -109,14 +110,17 @@ def stream_messages(bus, stream="CITAS_EVENTS"):
         state = wire.request(f"$JS.API.STREAM.INFO.{stream}", None)
         promise("state" in state, f"no stream {stream}: {state}")
         count = state["state"]["messages"]
-        wire.subscribe("torture.copy")
+        # A subject of its own: the bus keeps the consumer of an earlier reader for a while, and would
+        # send to whoever listens at the same one.
+        inbox = f"torture.copy.{secrets.token_hex(8)}"
+        wire.subscribe(inbox)
         wire.publish(
             f"$JS.API.CONSUMER.CREATE.{stream}",
             json.dumps(
                 {
                     "stream_name": stream,
                     "config": {
-                        "deliver_subject": "torture.copy",
+                        "deliver_subject": inbox,
                         "deliver_policy": "all",
                         "ack_policy": "all",
                         "max_ack_pending": WINDOW,
