@@ -1,5 +1,8 @@
+import contextlib
+
 import pytest
 
+import small_disk as disks
 from harness import Nats, Numbers, Server
 
 
@@ -53,3 +56,18 @@ def nats(tmp_path):
     running = Nats(tmp_path / "nats").start()
     yield running
     running.kill()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Mounts a file system of a few MiB for the test; skips it where that is not allowed. Tests
+    mount by this alone, so that none of them fails for want of a privilege."""
+    with contextlib.ExitStack() as mounted:
+
+        def mount(size_mib):
+            try:
+                return mounted.enter_context(disks.small_disk(tmp_path / "disk", size_mib))
+            except disks.CannotMount as refused:
+                pytest.skip(str(refused))
+
+        yield mount

@@ -5,12 +5,12 @@ import pytest
 
 from client import Client
 from harness import Server, citas
-from traced_disk import TracedDisk, can_trace
+from traced_disk import TracedDisk, needs_tracing
 
 BOOKED_BEFORE = 20
 
 
-pytestmark = pytest.mark.skipif(not can_trace(), reason="strace is missing, or may not trace here")
+pytestmark = needs_tracing
 
 
 def book_until_it_ends(server):

@@ -11,7 +11,7 @@ import pytest
 
 from fake_clock import FakeClock
 from harness import Process, Server, citas, wait_until
-from small_disk import Filler, small_disk
+from small_disk import Filler
 
 # What a machine of tests may lack, and may be warned of.
 OF_THE_MACHINE = {"disk.type", "disk.sync", "limits.files", "limits.memory", "clock.sync"}
@@ -110,18 +110,18 @@ def test_a_folder_that_is_not_there(tmp_path):
     assert not (tmp_path / "data").exists()
 
 
-def test_a_disk_that_is_too_full(copy, tmp_path):
-    with small_disk(tmp_path / "disk", 32) as disk:
-        data = shutil.copytree(copy, disk / "data")
-        Filler(disk).leave(1 << 20)
-        report = doctor(data)
-        assert report.code == 1
-        assert report.state_of("disk.space") == "fail"
-        assert "disk-full.md" in report.line("disk.space")
-        assert report.state_of("disk.type") == "warn"
-        assert "tmpfs" in report.line("disk.type")
-        lower = doctor(data, "--free-space-floor", "256KiB")
-        assert lower.state_of("disk.space") == "ok", lower.text
+def test_a_disk_that_is_too_full(copy, small_disk):
+    disk = small_disk(32)
+    data = shutil.copytree(copy, disk / "data")
+    Filler(disk).leave(1 << 20)
+    report = doctor(data)
+    assert report.code == 1
+    assert report.state_of("disk.space") == "fail"
+    assert "disk-full.md" in report.line("disk.space")
+    assert report.state_of("disk.type") == "warn"
+    assert "tmpfs" in report.line("disk.type")
+    lower = doctor(data, "--free-space-floor", "256KiB")
+    assert lower.state_of("disk.space") == "ok", lower.text
 
 
 def test_a_log_that_ends_before_its_marker(copy):

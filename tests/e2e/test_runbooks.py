@@ -9,8 +9,8 @@ from damaged_log import damage
 from fake_clock import FakeClock
 from harness import Nats, citas
 from runbook_player import Command, World, missing_line, play, steps_of
-from small_disk import Filler, small_disk
-from traced_disk import TracedDisk, can_trace
+from small_disk import Filler
+from traced_disk import CANNOT_TRACE, TracedDisk, can_trace
 
 RUNBOOKS = ROOT / "ops/runbooks"
 DISK_MIB = 64
@@ -47,7 +47,7 @@ class DiskDying(World):
 
     def __init__(self, folder, new_server):
         if not can_trace():
-            pytest.skip("strace is missing, or may not trace here")
+            pytest.skip(CANNOT_TRACE)
         super().__init__(folder, new_server)
         (folder / "other").mkdir()
         self.serve()
@@ -167,17 +167,13 @@ PLAYED_BY = {"poison-messages.md": "test_dead_letters.py"}
 
 
 @pytest.mark.parametrize("name", sorted(page.name for page in RUNBOOKS.glob("*.md")))
-def test_a_runbook(name, tmp_path, new_server):
+def test_a_runbook(name, tmp_path, small_disk, new_server):
     if name in PLAYED_BY:
         assert name in (ROOT / "tests/e2e" / PLAYED_BY[name]).read_text()
         return
     assert name in WORLDS, "a new runbook needs a world that its commands are run in"
-    text = (RUNBOOKS / name).read_text()
-    if WORLDS[name] is DiskFull:
-        with small_disk(tmp_path / "disk", DISK_MIB) as folder:
-            run(text, WORLDS[name], folder, new_server)
-    else:
-        run(text, WORLDS[name], tmp_path, new_server)
+    folder = small_disk(DISK_MIB) if WORLDS[name] is DiskFull else tmp_path
+    run((RUNBOOKS / name).read_text(), WORLDS[name], folder, new_server)
 
 
 def run(text, make_world, folder, new_server):

@@ -15,12 +15,11 @@ from client import Client
 from contract import ROOT
 from harness import CITAS, Process, Server, wait_until
 from service_manager import ServiceManager, with_environment
-from traced_disk import STRACE, TracedDisk, can_trace
+from traced_disk import STRACE, TracedDisk, needs_tracing
 
 UNITS = ROOT / "ops/packaging/systemd"
 WATCHDOG_S = 2.0
 EXTENSION = "EXTEND_TIMEOUT_USEC=30000000"
-needs_strace = pytest.mark.skipif(not can_trace(), reason="strace is missing, or may not trace here")
 needs_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd is not installed"
 )
@@ -83,7 +82,7 @@ def test_a_refused_start_says_why(manager, new_server):
     wait_until(lambda: "in use by another process" in manager.status(), "the reason is told")
 
 
-@needs_strace
+@needs_tracing
 def test_a_hanging_disk_stops_the_signs(manager, new_server):
     server = new_server("--nats", "none").start()
     server.client.book("00001", 1)
@@ -126,7 +125,7 @@ def silence_for(manager, message, seconds, since):
     wait_until(silent, f"no {message} for {seconds} s", timeout_s=seconds * 3)
 
 
-@needs_strace
+@needs_tracing
 def test_a_stopped_process_gives_no_signs(manager, new_server):
     server = new_server("--nats", "none").start()
     manager.wait_for("WATCHDOG=1", count=2)
@@ -170,7 +169,7 @@ def trace(tmp_path):
             server.strace.kill()  # which holds the server back as long as it delays it
 
 
-@needs_strace
+@needs_tracing
 def test_a_start_that_goes_on_gets_more_time(manager, trace):
     trace("-o", "/dev/null")
     manager.wait_for("READY=1")
@@ -178,7 +177,7 @@ def test_a_start_that_goes_on_gets_more_time(manager, trace):
     assert EXTENSION in messages[: messages.index("READY=1")]
 
 
-@needs_strace
+@needs_tracing
 def test_a_start_that_hangs_gets_none(manager, trace):
     """A disk that does not answer is no work, however long it takes."""
     traced = trace("-o", "/dev/null", "-e", "inject=fdatasync,fsync:delay_enter=600s")
@@ -245,7 +244,7 @@ def allowed_calls(unit):
     return allowed
 
 
-@needs_strace
+@needs_tracing
 @needs_systemd
 def test_the_unit_allows_what_the_server_does(trace, tmp_path):
     """All system calls of a server and its nats-server, from start to stop, pass the filter."""

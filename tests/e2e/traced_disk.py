@@ -1,17 +1,32 @@
 """A disk that fails or hangs under a running server, by means of strace."""
 
+import functools
 import shutil
 import subprocess
+
+import pytest
 
 from harness import Process, wait_until
 
 STRACE = shutil.which("strace")
+CANNOT_TRACE = "strace is missing, or may not attach itself to a process that it did not start"
 
 
+@functools.cache
 def can_trace():
+    """Whether strace may do what TracedDisk has it do: attach itself to a sibling. Its own child
+    it may always trace, but Yama (ptrace_scope 1) keeps it from all others."""
     if STRACE is None:
         return False
-    return subprocess.run([STRACE, "-qq", "-e", "trace=none", "true"], check=False).returncode == 0
+    with subprocess.Popen(["sleep", "60"]) as sibling:
+        command = [STRACE, "-e", "trace=none", "-o", "/dev/null", "-p", str(sibling.pid)]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
+            attached = "attached" in tracer.stderr.readline()
+            sibling.kill()
+    return attached
+
+
+needs_tracing = pytest.mark.skipif(not can_trace(), reason=CANNOT_TRACE)
 
 
 class TracedDisk:
