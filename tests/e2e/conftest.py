@@ -5,6 +5,18 @@ import pytest
 import small_disk as disks
 from harness import Nats, Numbers, Server
 
+# What a test may have come to that ran; and ctest's word for "nothing was shown".
+RAN = ("passed", "failed", "error", "xfailed", "xpassed")
+SKIPPED = 77
+
+
+def pytest_sessionfinish(session, exitstatus):
+    """pytest calls a run a success in which every test was skipped; ctest is to call it skipped."""
+    outcomes = session.config.pluginmanager.get_plugin("terminalreporter").stats
+    harmless = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+    if harmless and outcomes.get("skipped") and not any(outcomes.get(kind) for kind in RAN):
+        session.exitstatus = SKIPPED
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
