@@ -8,6 +8,7 @@ succeed. Between blocks, `<!-- world: WORDS -->` calls the world's method `words
 else does then (a disk breaks), or an operator in ways of his own (the server is stopped).
 """
 
+import contextlib
 import dataclasses
 import os
 import re
@@ -18,7 +19,7 @@ from harness import CITAS, wait_until
 
 EVENT = re.compile(r"<!-- world: ([a-z ]+) -->")
 # What may be asked again, until it says what the page shows.
-LOOK = re.compile(r"^(curl -s|tail|ls|df|du|citas (doctor|verify|events|projections list|backup list))\b")
+LOOK = re.compile(r"^(curl -s|tail|ls|df|du|citas (doctor|verify|events|(projections|backup|deadletters) list))\b")
 VARIABLE = re.compile(
     r"(?P<anything>…)"
     r"|(?P<time>\d{4}-\d\d-\d\dT[\d:.]+Z)"
@@ -139,9 +140,15 @@ class World:
         )
         return done.returncode, self.in_the_pages_words(done.stdout + done.stderr)
 
-    @staticmethod
-    def process_environment():
-        return {**os.environ, "CITAS_LISTEN": "127.0.0.1:0", "LC_ALL": "C.UTF-8"}
+    def process_environment(self):
+        url = {"CITAS_URL": self.server.client.url} if self.server and self.server.client else {}
+        return {**os.environ, "CITAS_LISTEN": "127.0.0.1:0", "LC_ALL": "C.UTF-8", **url}
+
+    def metrics(self):
+        """As Prometheus would get them; None where nobody answers."""
+        with contextlib.suppress(OSError):
+            return self.server.client.clone().get("/metrics").text
+        return None
 
 
 def run_command(world, command):
@@ -166,13 +173,16 @@ def run_command(world, command):
     assert agrees(), describe()
 
 
-def play(text, world):
-    """Runs all steps; returns how many commands there were."""
+def play(text, world, when_broken=lambda: None):
+    """Runs all steps; returns how many commands there were. Calls `when_broken` before the first
+    of them."""
     commands = 0
     for step in steps_of(text):
         if isinstance(step, Event):
             getattr(world, step.name.replace(" ", "_"))()
             continue
+        if commands == 0:
+            when_broken()
         run_command(world, step)
         commands += 1
     return commands

@@ -1,5 +1,5 @@
-"""Messages that a country's worker gives up, and what operators do about them: over HTTP, with the
-command, and by the runbook."""
+"""Messages that a country's worker gives up, and what operators do about them: over HTTP, and with
+the command."""
 
 import json
 import uuid
@@ -8,7 +8,6 @@ import pytest
 
 from harness import citas, wait_until
 from poisoned_worker import PoisonedWorker
-from runbook import Runbook
 
 UNKNOWN = "00000000-0000-8000-8000-000000000000"
 
@@ -276,31 +275,3 @@ class TestCommand:
             assert result.stdout == ""
         nobody = citas("deadletters", "list", "--url", "http://127.0.0.1:9")
         assert nobody.returncode == 1 and "127.0.0.1:9" in nobody.stderr
-
-
-def test_the_runbook(server, worker, dead, tmp_path):
-    """ops/runbooks/poison-messages.md, from the alert to "you are done"."""
-    to_retry, to_discard = dead(1, 2)
-    wait_until(lambda: part(server)["status"] == "degraded", "operators are told")
-    page = Runbook("poison-messages.md", server.client.url, tmp_path)
-    by_appointment = {one["appointmentId"]: one["deadLetterId"] for one in letters(server)}
-    shown, given_up = page.ids()
-    page.replace(shown, by_appointment[to_retry])
-    page.replace(given_up, by_appointment[to_discard])
-
-    assert "citas_dead_letters_open 2" in page.run("curl -s http")
-    assert "2 wait for a decision" in page.run("curl -s 'http")
-    listed = page.run("citas deadletters list --state open")
-    assert all(letter in listed for letter in by_appointment.values())
-    assert by_appointment[to_retry] in page.run("citas deadletters show")
-    assert "citas.deadletter.recorded.v1" in page.run("citas events list --url")
-    worker.repair()
-    assert "retried" in page.run("citas deadletters retry")
-    assert server.settled("00001", to_retry)["status"] == "completed"
-    assert "discarded" in page.run("citas deadletters discard")
-    assert server.settled("00001", to_discard)["status"] == "failed"
-    page.run("citas deadletters retry --all-open")
-    wait_until(lambda: part(server)["status"] == "ok", "all is well again")
-    assert len(page.run("citas deadletters list --state open").splitlines()) == 1
-    assert '{"name":"dead-letters","status":"ok"}' in page.run("curl -s 'http")
-    assert page.finished()
