@@ -34,11 +34,29 @@ Status check_reaches(const Manifest& backup, const Until& until) {
   return {};
 }
 
+// Where a restore will end, as far as the manifest tells: for a time, not behind the segment that
+// holds the first event after it.
+Position goal_of(const Manifest& backup, const Until& until) {
+  if (const auto* position = std::get_if<Position>(&until)) return *position;
+  const auto* time = std::get_if<Timestamp>(&until);
+  for (const SegmentInfo& segment : backup.segments) {
+    if (time != nullptr && segment.after.running_maximum > *time) {
+      return segment.after.head.position;
+    }
+  }
+  return backup.end().head.position;
+}
+
 class Restoration {
  public:
   Restoration(const BackupStore& store, const Manifest& backup, const Codec& codec,
               LogImport& target, const RestoreOptions& options)
-      : store_(store), backup_(backup), codec_(codec), target_(target), options_(options) {}
+      : store_(store),
+        backup_(backup),
+        codec_(codec),
+        target_(target),
+        options_(options),
+        goal_(goal_of(backup, options.until)) {}
 
   Status copy(Epoch epoch);
   // Reads all that was written.
@@ -49,10 +67,8 @@ class Restoration {
   Status copy_segment(const SegmentInfo& info, const Segment& segment);
   Status copy_results(const Segment& segment);
   Status flush();
-  void tell(RestorePhase phase, Position done) const {
-    const Position end = backup_.end().head.position;
-    const auto* until = std::get_if<Position>(&options_.until);
-    if (options_.on_progress) options_.on_progress(phase, done, until ? *until : end);
+  void tell(Position done) const {
+    if (options_.on_progress) options_.on_progress(RestorePhase::kCopying, done, goal_);
   }
 
   const BackupStore& store_;
@@ -60,6 +76,7 @@ class Restoration {
   const Codec& codec_;
   LogImport& target_;
   const RestoreOptions& options_;
+  Position goal_;
   ChainState end_;
   Epoch epoch_;
   std::vector<ImportedRecord> batch_;
@@ -92,7 +109,7 @@ Status Restoration::copy_segment(const SegmentInfo& info, const Segment& segment
         batch_.push_back({record, event.tenant, tags_of(event.data)});
         if (batch_.size() < kBatch) return true;
         flushed = flush();
-        tell(RestorePhase::kCopying, record.position);
+        tell(record.position);
         return flushed.has_value();
       });
   if (!end) return failure(end.error());
@@ -102,8 +119,10 @@ Status Restoration::copy_segment(const SegmentInfo& info, const Segment& segment
     return failure(ErrorCode::kCorruption,
                    "backup file " + info.file + ": it does not end where its backup says");
   }
-  tell(RestorePhase::kCopying, end_.head.position);
-  return flush();
+  if (!wanted) goal_ = end_.head.position;
+  if (const Status rest = flush(); !rest) return rest;
+  tell(end_.head.position);
+  return {};
 }
 
 Status Restoration::flush() {

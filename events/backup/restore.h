@@ -22,6 +22,8 @@ enum class RestorePhase { kCopying, kVerifying };
 
 struct RestoreOptions {
   Until until = {};
+  // In each phase `done` reaches `total`. Up to a time, `total` is an upper bound while copying,
+  // and shrinks to what there is once that is known.
   std::function<void(RestorePhase phase, Position done, Position total)> on_progress = {};
 };
 

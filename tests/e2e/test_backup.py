@@ -1,6 +1,7 @@
 """Backups of a server at work, restored elsewhere, and to the past on the same folder."""
 
 import json
+import re
 import shutil
 import threading
 import uuid
@@ -190,8 +191,14 @@ def test_to_a_time(new_server, backups):
     not_later = [event for event in events if event["time"] <= time]
     assert len(not_later) < len(events)
     elsewhere = new_server("--nats", "none", name="elsewhere")
-    restored = restore(elsewhere.data, backups, "--until", time)
-    assert int(restored["position"]) == len(not_later)
+    restored = run("restore", "--data", elsewhere.data, "--backups", backups, "--until", time)
+    head = re.search(r"^head: (\d+):", restored.stdout, re.MULTILINE)
+    assert int(head[1]) == len(not_later)
+    of_all = f"{len(not_later)} of {len(not_later)} events"
+    last = {line.split(":")[0]: line for line in restored.stderr.splitlines()}
+    assert set(last) == {"restoring", "verifying"}, restored.stderr
+    for line in last.values():
+        assert re.fullmatch(rf"\w+: 100 %, {of_all}, [\d,]+ events/s, 0 s left", line)
     elsewhere.start()
     assert elsewhere.client.events() == not_later
 

@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
+#include <map>
 #include <numeric>
 
 #include "events/backup/check.h"
@@ -79,7 +81,7 @@ class Backup : public ::testing::Test {
     return report ? Status{} : failure(report.error());
   }
   std::filesystem::path place() const { return folder_.path() / "data" / "log"; }
-  Result<Restored> restore_to_place(const Manifest& backup, RestoreOptions options = {}) {
+  Result<Restored> restore_to_place(const Manifest& backup, const RestoreOptions& options = {}) {
     RocksDbLogImport target(place());
     return restore(store_, backup, codec_, target, now_, options);
   }
@@ -261,6 +263,39 @@ TEST_F(Backup, ATimeMeansTheLongestPrefixThatIsNotLater) {
   EXPECT_EQ(length(0), 0u);
   EXPECT_EQ(length(5), 5u);
   EXPECT_EQ(length(100), 8u);
+}
+
+TEST_F(Backup, ProgressEndsWhereTheRestoreDoes) {
+  grow(log_, 20);
+  const Manifest made = create_backup();
+  const Position segment_end = made.segments.at(1).after.head.position;
+  const auto time_of = [](Position position) {
+    return kNow + std::chrono::milliseconds{static_cast<std::int64_t>(position.value())};
+  };
+  const Position inside{segment_end.value() + 1};
+  for (const Until& until :
+       {Until{}, Until{inside}, Until{segment_end}, Until{time_of(inside)},
+        Until{time_of(segment_end)}, Until{time_of(Position{1})}, Until{now_}}) {
+    std::map<RestorePhase, std::vector<std::pair<Position, Position>>> told;  // done, total
+    const auto restored = restore_to_place(
+        made,
+        {.until = until, .on_progress = [&](RestorePhase phase, Position done, Position total) {
+           told[phase].emplace_back(done, total);
+         }});
+    ASSERT_TRUE(restored) << restored.error().message;
+    std::filesystem::remove_all(place());
+    const Position end = restored->end.head.position;
+    ASSERT_EQ(told.size(), 2u);
+    for (const auto& [phase, steps] : told) {
+      EXPECT_EQ(steps.back(), std::pair(end, end));
+      EXPECT_TRUE(std::ranges::is_sorted(steps, {}, [](const auto& step) { return step.first; }));
+      for (const auto& [done, total] : steps) EXPECT_LE(done, total);
+    }
+    // From the first step on, what is left is known but for the events of one segment.
+    const auto& [done, total] = told[RestorePhase::kCopying].front();
+    EXPECT_GE(total, end);
+    EXPECT_LE(total.value(), end.value() + segment_end.value());
+  }
 }
 
 TEST_F(Backup, WhatTheBackupDoesNotReachIsRefused) {
