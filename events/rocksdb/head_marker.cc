@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "events/base/big_endian.h"
+#include "events/base/rocksdb/next_step.h"
 
 namespace citas {
 namespace {
@@ -43,7 +44,8 @@ Error io_error(std::string_view what, const rocksdb::IOStatus& status) {
   if (status.IsNotFound() || status.IsPathNotFound()) {
     return {ErrorCode::kNotFound, "head marker: there is none"};
   }
-  return {ErrorCode::kUnavailable, "head marker: " + std::string(what) + ": " + status.ToString()};
+  return {ErrorCode::kUnavailable, "head marker: " + std::string(what) + ": " + status.ToString() +
+                                       std::string(next_step(status))};
 }
 
 struct Newest {

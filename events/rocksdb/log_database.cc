@@ -13,6 +13,7 @@
 
 #include "events/base/big_endian.h"
 #include "events/base/check.h"
+#include "events/base/rocksdb/next_step.h"
 #include "events/base/rocksdb/silent_logger.h"
 
 namespace citas {
@@ -152,10 +153,9 @@ std::vector<rocksdb::ColumnFamilyDescriptor> existing_families(const rocksdb::DB
 }  // namespace
 
 Error rocksdb_error(std::string_view what, const rocksdb::Status& status) {
-  const ErrorCode code = status.IsCorruption() || status.IsNotFound() ? ErrorCode::kCorruption
-                                                                      : ErrorCode::kUnavailable;
-  const std::string_view advice = status.IsNoSpace() ? "; free some space on that disk" : "";
-  return {code, "event log: " + std::string(what) + ": " + status.ToString() + std::string(advice)};
+  const ErrorCode code = is_damage(status) ? ErrorCode::kCorruption : ErrorCode::kUnavailable;
+  return {code, "event log: " + std::string(what) + ": " + status.ToString() +
+                    std::string(next_step(status))};
 }
 
 LogDatabase::~LogDatabase() {
@@ -252,6 +252,11 @@ Status LogDatabase::follow(const std::filesystem::path& folder) {
     status = db_ ? db_->TryCatchUpWithPrimary() : open_families(folder, Access::kFollow);
     if (status.ok() && std::ranges::includes(write_ahead_logs(folder), before)) return {};
     std::this_thread::sleep_for(kFollowPause);
+  }
+  if (status.IsPathNotFound()) {
+    return failure(ErrorCode::kUnavailable,  // its server may remove files for good reasons
+                   "event log: open beside its server: " + status.ToString() +
+                       "; try again, and if it stays so, " + kRunbook);
   }
   if (!status.ok()) return failure(rocksdb_error("open beside its server", status));
   return failure(ErrorCode::kUnavailable,

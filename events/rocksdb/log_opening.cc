@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "events/base/rocksdb/next_step.h"
 #include "events/rocksdb/rocksdb_log_import.h"
 
 namespace citas {
@@ -44,7 +45,8 @@ Status check_against_marker(const LogDatabase& database, const LogMeta& meta, co
 
 Error folder_error(std::string_view what, const fs::path& folder, const rocksdb::IOStatus& status) {
   return {ErrorCode::kUnavailable, "event log: cannot " + std::string(what) + " " +
-                                       folder.string() + ": " + status.ToString()};
+                                       folder.string() + ": " + status.ToString() +
+                                       std::string(next_step(status))};
 }
 
 Status sync_folder(rocksdb::FileSystem& disk, const fs::path& folder) {
@@ -136,8 +138,10 @@ Status find_or_create(const fs::path& folder, IdSource& ids, bool may_create,
 }
 
 Error unreadable_marker(const fs::path& folder, const Error& why) {
-  return {ErrorCode::kFailedPrecondition,
-          "event log in " + folder.string() + ": " + why.message + "; " + kRunbook};
+  // A disk that does not answer is told by what says so.
+  const bool of_the_disk = why.code == ErrorCode::kUnavailable;
+  return {ErrorCode::kFailedPrecondition, "event log in " + folder.string() + ": " + why.message +
+                                              (of_the_disk ? "" : std::string("; ") + kRunbook)};
 }
 
 struct Checked {
