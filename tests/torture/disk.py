@@ -45,8 +45,8 @@ def run_in_process(run):
 
 SUITES = {
     "power": Suite(run_in_process, "power cuts on a simulated disk", short=150, long=1000),
-    "io": Suite(run_in_process, "the Nth operation of the disk fails, for every N", 12, 0),
-    "rot": Suite(run_in_process, "damaged files of the log, byte by byte", 600, 0),
+    "io": Suite(run_in_process, "the Nth operation of the disk fails, for every N", 10, 0),
+    "rot": Suite(run_in_process, "damaged files of the log, byte by byte", 300, 0),
     "rot-projections": Suite(run_in_process, "the same of the read models' files", 60, 0),
     "rot-countries": Suite(run_in_process, "the same of a country's own store", 500, 0),
 }

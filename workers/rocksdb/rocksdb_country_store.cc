@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/file_system.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/merge_operator.h>
 #include <rocksdb/table.h>
@@ -16,6 +18,7 @@
 
 #include "events/base/big_endian.h"
 #include "events/base/check.h"
+#include "events/base/rocksdb/next_step.h"
 #include "events/base/rocksdb/silent_logger.h"
 
 namespace citas::workers {
@@ -74,7 +77,7 @@ std::optional<AppointmentId> appointment_of(std::string_view key) {
 std::string tries_key(std::string_view message) { return std::string("t").append(message); }
 
 Error store_error(const std::filesystem::path& folder, const rocksdb::Status& status) {
-  const ErrorCode code = status.IsCorruption() ? ErrorCode::kCorruption : ErrorCode::kUnavailable;
+  const ErrorCode code = is_damage(status) ? ErrorCode::kCorruption : ErrorCode::kUnavailable;
   return {code, "country store " + folder.string() + ": " + status.ToString()};
 }
 
@@ -150,17 +153,21 @@ class TryingFile {
 
 class Store final : public RocksDbCountryStore {
  public:
-  explicit Store(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  // `disk` may be null: this machine's.
+  Store(std::filesystem::path folder, const std::shared_ptr<rocksdb::FileSystem>& disk)
+      : folder_(std::move(folder)), env_(disk ? rocksdb::NewCompositeEnv(disk) : nullptr) {}
   ~Store() override {
+    if (!write_failed_) return;
     // Closing would write again, which Debian's RocksDB answers by ending the process.
-    if (write_failed_) static_cast<void>(db_.release());
+    static_cast<void>(db_.release());
+    static_cast<void>(env_.release());
   }
 
   Status open() {
     std::error_code error;
     std::filesystem::create_directories(folder_, error);
     rocksdb::DB* db = nullptr;
-    const auto opened = rocksdb::DB::Open(db_options(), folder_.string(), &db);
+    const auto opened = rocksdb::DB::Open(options(), folder_.string(), &db);
     db_.reset(db);
     batches_ = 0;
     if (opened.IsIOError() && opened.ToString().find("lock") != std::string::npos) {
@@ -244,9 +251,15 @@ class Store final : public RocksDbCountryStore {
   }
 
  private:
+  rocksdb::Options options() const {
+    rocksdb::Options chosen = db_options();
+    if (env_) chosen.env = env_.get();
+    return chosen;
+  }
+
   Status empty() {
     db_.reset();
-    const auto destroyed = rocksdb::DestroyDB(folder_.string(), db_options());
+    const auto destroyed = rocksdb::DestroyDB(folder_.string(), options());
     if (!destroyed.ok()) return failure(store_error(folder_, destroyed));
     return open();
   }
@@ -324,6 +337,7 @@ class Store final : public RocksDbCountryStore {
   }
 
   const std::filesystem::path folder_;
+  std::unique_ptr<rocksdb::Env> env_;  // outlives db_
   std::unique_ptr<rocksdb::DB> db_;
   TryingFile trying_;
   CountryMark mark_;
@@ -335,7 +349,12 @@ class Store final : public RocksDbCountryStore {
 
 Result<std::unique_ptr<RocksDbCountryStore>> RocksDbCountryStore::open(
     const std::filesystem::path& folder) {
-  auto store = std::make_unique<Store>(folder);
+  return open_on(nullptr, folder);
+}
+
+Result<std::unique_ptr<RocksDbCountryStore>> RocksDbCountryStore::open_on(
+    const std::shared_ptr<rocksdb::FileSystem>& disk, const std::filesystem::path& folder) {
+  auto store = std::make_unique<Store>(folder, disk);
   if (auto opened = store->open(); !opened) return failure(std::move(opened.error()));
   return store;
 }

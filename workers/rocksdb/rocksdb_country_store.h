@@ -23,10 +23,18 @@
 
 #include "workers/country_store.h"
 
+namespace rocksdb {
+class FileSystem;
+}
+
 namespace citas::workers {
 
 class RocksDbCountryStore : public CountryStore {
  public:
+  // As below, on a file system of the caller's: for tests.
+  static Result<std::unique_ptr<RocksDbCountryStore>> open_on(
+      const std::shared_ptr<rocksdb::FileSystem>& disk, const std::filesystem::path& folder);
+
   // Creates it where there is none. FailedPrecondition: held by another process, or of an unknown
   // format; Unavailable, Corruption: as RocksDB says. All but the first are mended by deleting the
   // folder.

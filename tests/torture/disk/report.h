@@ -39,6 +39,7 @@ struct Plan {
 // Throw Defect.
 void run_power(const Plan& plan, Report& report);
 void run_io(const Plan& plan, Report& report);
+void run_io_countries(const Plan& plan, Report& report);
 void run_rot(const Plan& plan, Report& report);
 void run_rot_projections(const Plan& plan, Report& report);
 void run_rot_countries(const Plan& plan, Report& report);

@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "events/verify.h"
 #include "tests/torture/disk/session.h"
 #include "tests/torture/disk/trials.h"
 
@@ -44,27 +45,83 @@ class LogTrials final : public Trials {
  public:
   explicit LogTrials(const Plan& plan) : plan_(plan), world_(plan.seed), random_(plan.seed) {
     write_store();
-    truth_ = ask(*open(disk_->after_crash()).value()).value();  // recovery empties the WAL
+    truth_ = ask(open(disk_->after_crash()).value()->log()).value();  // recovery empties the WAL
     files_ = files_of(*disk_);
     damages_ = all_damages(files_, plan.seed);
   }
 
   const std::vector<Damage>& damages() const override { return damages_; }
 
+  // An auditor first, who must not be told that the log is unaltered, unless it is; then a reader,
+  // and a server.
   std::string attempt(const Damage& damage) override {
     Files damaged = files_;
     damage.inflict(damaged);
     const auto disk = disk_->after_crash();
     change(*disk, files_, damaged);
+    refused_.clear();
+    const std::string verified = verify_copy(disk);
+    read_copy(disk);
+    const std::string verdict = serve(disk) + "; verify: " + verified;
+    for (const Error& error : refused_) check_code(error, damage);
+    return verdict;
+  }
+
+ private:
+  std::string named(const Error& error) {
+    refused_.push_back(error);
+    return std::string(to_string(error.code));
+  }
+
+  // What is damaged is called that, or an operator would be sent to try again. The head marker
+  // alone may be missing without being damaged.
+  static void check_code(const Error& error, const Damage& damage) {
+    const bool of_the_marker =
+        error.code == ErrorCode::kFailedPrecondition && damage.kind.starts_with("HEAD: ");
+    if (error.code == ErrorCode::kCorruption || of_the_marker) return;
+    throw Defect("refused as " + std::string(to_string(error.code)) + ": " + error.message);
+  }
+
+  Result<std::unique_ptr<RocksDbEventLog>> open_copy(const std::shared_ptr<SimulatedDisk>& disk,
+                                                     RocksDbEventLog::Mode mode) {
+    return RocksDbEventLog::open(world_.log_folder(), world_.codec, world_.ids, mode,
+                                 storage_on(disk));
+  }
+
+  // As `citas verify` does.
+  std::string verify_copy(const std::shared_ptr<SimulatedDisk>& disk) {
+    const auto log = open_copy(disk, RocksDbEventLog::Mode::kInspect);
+    if (!log) return "refused with " + named(log.error());
+    const MarkedHead& marked = (*log)->marked_head();
+    if (marked.log != (*log)->identity().id) return "refused with corruption";
+    const auto report =
+        verify(**log, world_.codec,
+               {.expected = {{marked.head.position, marked.head.hash, ErrorCode::kCorruption}}});
+    if (!report) return "refused with " + named(report.error());
+    if (report->head.hash != truth_.head.hash) {
+      throw Defect("citas verify finds unaltered what ends at " +
+                   std::to_string(report->head.position.value()));
+    }
+    return "unaltered";
+  }
+
+  void read_copy(const std::shared_ptr<SimulatedDisk>& disk) {
+    const auto log = open_copy(disk, RocksDbEventLog::Mode::kReadOnly);
+    if (!log) return refused_.push_back(log.error());
+    const auto answers = ask(**log);
+    if (!answers) return refused_.push_back(answers.error());
+    if (*answers != truth_) throw Defect("read-only: " + difference(*answers));
+  }
+
+  std::string serve(const std::shared_ptr<SimulatedDisk>& disk) {
     const auto opened = open(disk);
-    if (!opened) return "refused to open";
-    const auto answers = ask(**opened);
-    if (!answers) return "opened, and refused to answer";
+    if (!opened) return "refused to open with " + named(opened.error());
+    const auto answers = ask((*opened)->log());
+    if (!answers) return "opened, and refused to answer with " + named(answers.error());
     if (*answers == truth_) return "harmless: every answer is right";
     throw Defect(difference(*answers));
   }
 
- private:
   Result<std::unique_ptr<Session>> open(const std::shared_ptr<SimulatedDisk>& disk) {
     return Session::open(world_, disk, plan_.canary);
   }
@@ -85,8 +142,7 @@ class LogTrials final : public Trials {
   }
 
   // As a server and its readers would ask. An error is an answer, too: the damage was noticed.
-  Result<Answers> ask(const Session& session) const {
-    const EventLog& log = session.log();
+  Result<Answers> ask(const EventLog& log) const {
     Answers answers{.head = log.head()};
     std::set<Tag> tags;
     const Status read = log.read(Position{0}, SIZE_MAX, [&](const RecordView& record) {
@@ -131,6 +187,7 @@ class LogTrials final : public Trials {
   Files files_;
   std::vector<Damage> damages_;
   Answers truth_;
+  std::vector<Error> refused_;  // by this damage, to whoever asked
 };
 
 }  // namespace

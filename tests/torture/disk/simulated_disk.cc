@@ -110,6 +110,11 @@ std::uint64_t SimulatedDisk::count(Operation kind) const {
   return counts_[static_cast<std::size_t>(kind)];
 }
 
+std::string SimulatedDisk::fault_subject() const {
+  const std::lock_guard lock(mutex_);
+  return fault_subject_;
+}
+
 // Counts an operation and decides whether it takes place.
 IOStatus SimulatedDisk::begin(Operation kind, const std::string& what) {
   if (kind != Operation::kOpen && kind != Operation::kRead) {
@@ -120,6 +125,7 @@ IOStatus SimulatedDisk::begin(Operation kind, const std::string& what) {
   const std::uint64_t number = ++counts_[static_cast<std::size_t>(kind)];
   if (fault_ && fault_->kind == kind && fault_->number == number) {
     fault_happened_ = true;
+    fault_subject_ = what;
     return fault_->no_space ? IOStatus::NoSpace(what, "No space left on device")
                             : IOStatus::IOError(what, "Input/output error");
   }

@@ -67,6 +67,8 @@ class SimulatedDisk : public rocksdb::FileSystemWrapper {
 
   bool power_is_off() const;
   bool fault_happened() const;
+  // The file, or else the operation, that a message about the fault has to name.
+  std::string fault_subject() const;
   std::uint64_t changes() const;  // operations that changed it, or tried to
   std::uint64_t count(Operation kind) const;
 
@@ -170,6 +172,7 @@ class SimulatedDisk : public rocksdb::FileSystemWrapper {
   bool ignores_syncs_ = false;
   std::optional<Fault> fault_;
   bool fault_happened_ = false;
+  std::string fault_subject_;
 };
 
 }  // namespace citas::torture

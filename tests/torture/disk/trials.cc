@@ -11,6 +11,9 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <map>
+#include <set>
+#include <vector>
 
 #include "events/base/check.h"
 #include "tests/support/temp_folder.h"
@@ -22,22 +25,31 @@ constexpr unsigned kPatienceS = 120;  // for one attempt
 constexpr char kWords[] = "stderr";   // the file that gets a child's
 constexpr char kAssertion[] = "stopped by an assertion of RocksDB";
 
-// Which of all trials are made.
-class Selection {
- public:
-  Selection(const Plan& plan, std::size_t all)
-      : seed_(plan.seed),
-        all_(all),
-        count_(plan.cycles == 0 ? all : std::min<std::size_t>(plan.cycles, all)) {}
-
-  std::size_t count() const { return count_; }
-  std::size_t number(std::size_t turn) const { return (seed_ + turn * all_ / count_) % all_; }
-
- private:
-  const std::uint64_t seed_;
-  const std::size_t all_;
-  const std::size_t count_;
-};
+// Which trials are made, in their order: first some of each kind in turn, so that the rare ones (a
+// file deleted) are among them and any defect shows soon, then others evenly spread over all.
+std::vector<std::size_t> select(const Plan& plan, const std::vector<Damage>& damages) {
+  const std::size_t all = damages.size();
+  const std::size_t count = plan.cycles == 0 ? all : std::min<std::size_t>(plan.cycles, all);
+  const auto spread = [&](std::size_t turn, std::size_t of, std::size_t over) {
+    return (plan.seed + turn * over / of) % over;
+  };
+  std::map<std::string, std::vector<std::size_t>> kinds;
+  for (std::size_t number = 0; number < all; ++number) {
+    kinds[damages[number].kind].push_back(number);
+  }
+  std::vector<std::size_t> order;
+  std::set<std::size_t> chosen;
+  const auto choose = [&](std::size_t number) {
+    if (order.size() < count && chosen.insert(number).second) order.push_back(number);
+  };
+  const std::size_t of_each = 1 + count / (2 * kinds.size());
+  for (std::size_t turn = 0; turn < of_each; ++turn) {
+    for (const auto& [kind, numbers] : kinds)
+      choose(numbers[spread(turn, of_each, numbers.size())]);
+  }
+  for (std::size_t turn = 0; turn < count; ++turn) choose(spread(turn, count, all));
+  return order;
+}
 
 // What a child says, line by line: a word, a space, and text that holds no line break.
 void say(std::FILE* to, const char* word, std::string text) {
@@ -49,10 +61,10 @@ void say(std::FILE* to, const char* word, std::string text) {
 // In the child: attempts from `turn` on.
 void attempt_all(const Plan& plan, Trials& trials, std::size_t turn, std::FILE* to) {
   const std::vector<Damage>& damages = trials.damages();
-  const Selection selection(plan, damages.size());
+  const std::vector<std::size_t> selected = select(plan, damages);
   say(to, "all", std::to_string(damages.size()));
-  for (; turn < selection.count(); ++turn) {
-    const Damage& damage = damages[selection.number(turn)];
+  for (; turn < selected.size(); ++turn) {
+    const Damage& damage = damages[selected[turn]];
     say(to, "kind", damage.kind);
     say(to, "what", damage.what);
     ::alarm(kPatienceS);

@@ -23,8 +23,9 @@ class Trials {
   virtual std::string attempt(const Damage& damage) = 0;
 };
 
-// Attempts plan.cycles of them, evenly spread; all of them for 0. Fork-safe only while the calling
-// process has no thread but one, and has not used RocksDB. Throws Defect.
+// Attempts plan.cycles of them, some of each kind and the rest evenly spread; all of them for 0.
+// Fork-safe only while the calling process has no thread but one, and has not used RocksDB. Throws
+// Defect.
 void run_trials(const Plan& plan, Report& report,
                 const std::function<std::unique_ptr<Trials>()>& prepare);
 
