@@ -70,8 +70,8 @@ void add_retry(CLI::App& letters, const SharedFlags& flags, Action& action) {
       throw CLI::RequiredError("retry: ids of dead letters, or --all-open,");
     }
     action = [flags] {
-      return flags->all_open ? retry_all_open(flags->target)
-                             : retry_dead_letters(flags->target, flags->ids);
+      return flags->all_open ? retry_all_open(flags->resolved())
+                             : retry_dead_letters(flags->resolved(), flags->ids);
     };
   });
 }
@@ -85,7 +85,7 @@ void add_discard(CLI::App& letters, const SharedFlags& flags, Action& action) {
       ->check(
           CLI::IsMember({"unprocessable", "invalid", "obsolete", "handled_elsewhere", "other"}));
   discard.callback([flags, &action] {
-    action = [flags] { return discard_dead_letters(flags->target, flags->ids, flags->reason); };
+    action = [flags] { return discard_dead_letters(flags->resolved(), flags->ids, flags->reason); };
   });
 }
 

@@ -29,12 +29,12 @@ class Canary:
 
 
 ON_DISK = [
-    # Files that lack their end, or their name, keep the log from opening.
+    # Files that lack their end, their name or what they name keep the log from opening.
     Canary(
         "no-sync",
         "power",
         20,
-        r"but \S+ \d+ was acknowledged|does not open: .*(Corruption|No such file or directory)",
+        r"but \S+ \d+ was acknowledged|does not open: .*(Corruption|No such file or directory|Column family not found)",
     ),
     Canary(
         "early-acknowledge",

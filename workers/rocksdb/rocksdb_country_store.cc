@@ -271,9 +271,7 @@ class Store final : public RocksDbCountryStore {
       const auto earlier = get(kBatchKey);
       if (!earlier) return failure(earlier.error());
       if (*earlier) return empty();
-      rocksdb::WriteBatch batch;
-      batch.Put(kFormatKey, kFormat);
-      return write(batch, /*sync=*/true);
+      return write_format();
     }
     if (**format == kFormatOfHighestSeen) return empty();
     if (**format != kFormat) {
@@ -283,7 +281,17 @@ class Store final : public RocksDbCountryStore {
     }
     const auto whole = is_whole();
     if (!whole) return failure(whole.error());
-    return *whole ? read_mark() : empty();
+    if (!*whole) return empty();
+    // RocksDB allocates its write-ahead log with the first write: now, so that a disk that fills up
+    // before there is something to write stops no processor.
+    if (auto written = write_format(); !written) return written;
+    return read_mark();
+  }
+
+  Status write_format() {
+    rocksdb::WriteBatch batch;
+    batch.Put(kFormatKey, kFormat);
+    return write(batch, /*sync=*/true);
   }
 
   // Whether every batch is there that was written up to the last one that is.
