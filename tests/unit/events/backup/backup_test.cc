@@ -1,25 +1,18 @@
-// Creating, checking and restoring backups, on a store in memory.
+// Creating backups and dropping them, on a store in memory.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <fstream>
 #include <map>
-#include <numeric>
 
-#include "events/backup/check.h"
 #include "events/backup/files/file_backup_store.h"
-#include "events/backup/memory/memory_backup_store.h"
-#include "tests/support/temp_folder.h"
-#include "tests/unit/events/backup/backup_kit.h"
+#include "tests/unit/events/backup/backup_world.h"
 
 namespace citas::backup {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-
-constexpr std::size_t kSmallSegment = 2'000;  // about four events
 
 // Fails with the nth change, before or after it is made; everything works again once it is told to.
 class FailingStore final : public BackupStore {
@@ -55,68 +48,6 @@ class FailingStore final : public BackupStore {
   const bool after_;
   bool failed_ = false;
 };
-
-class Backup : public ::testing::Test {
- protected:
-  Manifest create_backup(CreateOptions options = {}) {
-    options.segment_bytes = kSmallSegment;
-    now_ += std::chrono::hours{1};
-    auto created = create(log_, codec_, store_, now_, options);
-    EXPECT_TRUE(created) << created.error().message;
-    return created ? created->backup : Manifest{};
-  }
-  Catalog catalog() const {
-    auto read = read_catalog(store_);
-    EXPECT_TRUE(read) << read.error().message;
-    return *std::move(read);
-  }
-  Status check_all(const BackupStore& store) const {
-    const auto read = read_catalog(store);
-    if (!read) return failure(read.error());
-    if (!read->damaged.empty()) return failure(read->damaged.front().error);
-    std::vector<const Manifest*> backups;
-    for (const Manifest& one : read->backups) backups.push_back(&one);
-    if (backups.empty()) return {};
-    const auto report = check(store, codec_, backups, {});
-    return report ? Status{} : failure(report.error());
-  }
-  std::filesystem::path place() const { return folder_.path() / "data" / "log"; }
-  Result<Restored> restore_to_place(const Manifest& backup, const RestoreOptions& options = {}) {
-    RocksDbLogImport target(place());
-    return restore(store_, backup, codec_, target, now_, options);
-  }
-  std::unique_ptr<RocksDbEventLog> open_place(
-      RocksDbEventLog::Mode mode = RocksDbEventLog::Mode::kReadOnly) {
-    auto log = RocksDbEventLog::open(place(), codec_, ids_, mode);
-    EXPECT_TRUE(log) << log.error().message;
-    return log ? *std::move(log) : nullptr;
-  }
-
-  TempFolder folder_;
-  Codec codec_;
-  SystemClock clock_;
-  RandomIdSource ids_{clock_};
-  MemoryEventLog log_{kTestLog};
-  MemoryBackupStore store_;
-  Timestamp now_ = kNow + std::chrono::days{1};
-};
-
-TEST_F(Backup, ARestoredLogEqualsTheOriginalAndCarriesANewEpoch) {
-  grow(log_, 20);
-  const Manifest made = create_backup();
-  EXPECT_EQ(made.kind, Kind::kFull);
-  EXPECT_GT(made.segments.size(), 2u);
-  EXPECT_EQ(made.end().head.hash, log_.head().hash);
-  const auto restored = restore_to_place(made);
-  ASSERT_TRUE(restored) << restored.error().message;
-  const auto log = open_place();
-  ASSERT_TRUE(log);
-  expect_prefix(log_, *log, 20);
-  EXPECT_EQ(listed_in(*log), listed_in(log_));
-  EXPECT_EQ(log->epoch(), restored->epoch);
-  EXPECT_GT(log->epoch(), log_.epoch());
-  EXPECT_EQ(log->marked_head().head, (Head{restored->epoch, Position{20}, log_.head().hash}));
-}
 
 TEST_F(Backup, AnIncrementalOneAddsOnlyWhatIsNew) {
   grow(log_, 10);
@@ -214,256 +145,6 @@ TEST_F(Backup, AnEmptyLogCanBeBackedUpAndRestored) {
   const auto log = open_place(RocksDbEventLog::Mode::kWrite);
   expect_prefix(log_, *log, 0);
   grow(*log, 1);
-}
-
-TEST_F(Backup, ARestoredLogGoesOn) {
-  grow(log_, 6);
-  const auto restored = restore_to_place(create_backup());
-  ASSERT_TRUE(restored);
-  {
-    const auto log = open_place(RocksDbEventLog::Mode::kWrite);
-    EXPECT_EQ(log->command_result(key_of(3)), "outcome 3");
-    grow(*log, 2);
-    EXPECT_EQ(records_of(*log).back().epoch, restored->epoch);
-    EXPECT_EQ(records_of(*log).front().epoch, Epoch{1});
-  }
-  EXPECT_TRUE(verify(*open_place(), codec_, {}));
-}
-
-TEST_F(Backup, EveryPositionCanBeRestoredTo) {
-  grow(log_, 11);
-  grow(log_, 1);
-  const Manifest made = create_backup();
-  const auto all = records_of(log_);
-  for (std::uint64_t until = 0; until <= 12; ++until) {
-    const auto restored = restore_to_place(made, {.until = Position{until}});
-    ASSERT_TRUE(restored) << restored.error().message;
-    EXPECT_EQ(restored->end.head.position, Position{until});
-    {
-      const auto log = open_place();
-      expect_prefix(log_, *log, until);
-      EXPECT_EQ(log->head().hash, until == 0 ? kTestLog.genesis() : all[until - 1].hash);
-      std::vector<std::uint64_t> expected(until);
-      std::iota(expected.begin(), expected.end(), 1);
-      EXPECT_EQ(listed_in(*log), expected);
-      EXPECT_EQ(log->command_result(key_of(until + 1)), std::nullopt);
-    }
-    std::filesystem::remove_all(place());
-  }
-}
-
-TEST_F(Backup, ATimeMeansTheLongestPrefixThatIsNotLater) {
-  grow(log_, 8);  // the event at position n is n milliseconds after kNow
-  const Manifest made = create_backup();
-  const auto length = [&](std::int64_t ms) {
-    const auto restored = restore_to_place(made, {.until = kNow + std::chrono::milliseconds{ms}});
-    std::filesystem::remove_all(place());
-    return restored.value().end.head.position.value();
-  };
-  EXPECT_EQ(length(0), 0u);
-  EXPECT_EQ(length(5), 5u);
-  EXPECT_EQ(length(100), 8u);
-}
-
-TEST_F(Backup, ProgressEndsWhereTheRestoreDoes) {
-  grow(log_, 20);
-  const Manifest made = create_backup();
-  const Position segment_end = made.segments.at(1).after.head.position;
-  const auto time_of = [](Position position) {
-    return kNow + std::chrono::milliseconds{static_cast<std::int64_t>(position.value())};
-  };
-  const Position inside{segment_end.value() + 1};
-  for (const Until& until :
-       {Until{}, Until{inside}, Until{segment_end}, Until{time_of(inside)},
-        Until{time_of(segment_end)}, Until{time_of(Position{1})}, Until{now_}}) {
-    std::map<RestorePhase, std::vector<std::pair<Position, Position>>> told;  // done, total
-    const auto restored = restore_to_place(
-        made,
-        {.until = until, .on_progress = [&](RestorePhase phase, Position done, Position total) {
-           told[phase].emplace_back(done, total);
-         }});
-    ASSERT_TRUE(restored) << restored.error().message;
-    std::filesystem::remove_all(place());
-    const Position end = restored->end.head.position;
-    ASSERT_EQ(told.size(), 2u);
-    for (const auto& [phase, steps] : told) {
-      EXPECT_EQ(steps.back(), std::pair(end, end));
-      EXPECT_TRUE(std::ranges::is_sorted(steps, {}, [](const auto& step) { return step.first; }));
-      for (const auto& [done, total] : steps) EXPECT_LE(done, total);
-    }
-    // From the first step on, what is left is known but for the events of one segment.
-    const auto& [done, total] = told[RestorePhase::kCopying].front();
-    EXPECT_GE(total, end);
-    EXPECT_LE(total.value(), end.value() + segment_end.value());
-  }
-}
-
-TEST_F(Backup, WhatTheBackupDoesNotReachIsRefused) {
-  grow(log_, 3);
-  const Manifest made = create_backup();
-  for (const Until until : {Until{Position{4}}, Until{now_ + std::chrono::seconds{1}}}) {
-    const auto restored = restore_to_place(made, {.until = until});
-    ASSERT_FALSE(restored);
-    EXPECT_EQ(restored.error().code, ErrorCode::kInvalidArgument);
-  }
-  EXPECT_FALSE(std::filesystem::exists(place()));
-}
-
-TEST_F(Backup, NothingIsEverRestoredOverALog) {
-  grow(log_, 3);
-  const Manifest made = create_backup();
-  ASSERT_TRUE(restore_to_place(made));
-  const Epoch epoch = open_place()->epoch();
-  now_ += std::chrono::hours{1};
-  const auto again = restore_to_place(made);
-  ASSERT_FALSE(again);
-  EXPECT_EQ(again.error().code, ErrorCode::kFailedPrecondition);
-  EXPECT_NE(again.error().message.find("move it away"), std::string::npos);
-  EXPECT_EQ(open_place()->epoch(), epoch);
-}
-
-TEST_F(Backup, ALogThatCameInTheMeantimeIsNotReplaced) {
-  grow(log_, 3);
-  const Manifest made = create_backup();
-  RocksDbLogImport target(place());
-  ASSERT_TRUE(target.begin(log_.identity(), Epoch{5}, "key"));
-  ASSERT_TRUE(target.finish({Epoch{5}, Position{0}, log_.identity().genesis()}, codec_));
-  std::filesystem::create_directories(place());
-  std::ofstream(place() / "HEAD") << "somebody else's";
-  const Status published = target.publish();
-  ASSERT_FALSE(published);
-  EXPECT_EQ(published.error().code, ErrorCode::kFailedPrecondition);
-}
-
-TEST_F(Backup, AnInterruptedRestoreKeepsServersAwayAndCanBeRepeated) {
-  grow(log_, 3);
-  const Manifest made = create_backup();
-  {
-    RocksDbLogImport target(place());
-    ASSERT_TRUE(target.begin(log_.identity(), Epoch{5}, "key"));
-    const auto second = restore_to_place(made);
-    ASSERT_FALSE(second) << "two restores to one place";
-    EXPECT_EQ(second.error().code, ErrorCode::kFailedPrecondition);
-  }
-  const auto served = RocksDbEventLog::open(place(), codec_, ids_, RocksDbEventLog::Mode::kWrite);
-  ASSERT_FALSE(served) << "an empty log in the place of the one being restored";
-  EXPECT_EQ(served.error().code, ErrorCode::kFailedPrecondition);
-  EXPECT_NE(served.error().message.find(".restoring"), std::string::npos);
-  const auto restored = restore_to_place(made);
-  ASSERT_TRUE(restored) << restored.error().message;
-  EXPECT_FALSE(std::filesystem::exists(unfinished_import_of(place())));
-  expect_prefix(log_, *open_place(RocksDbEventLog::Mode::kWrite), 3);
-}
-
-TEST_F(Backup, AServerThatStartsDuringARestoreDoesNotSpoilIt) {
-  const Head end{Epoch{5}, Position{0}, log_.identity().genesis()};
-  RocksDbLogImport target(place());
-  ASSERT_TRUE(target.begin(log_.identity(), end.epoch, "key"));
-  EXPECT_FALSE(RocksDbEventLog::open(place(), codec_, ids_, RocksDbEventLog::Mode::kWrite));
-  ASSERT_TRUE(target.finish(end, codec_));
-  const Status published = target.publish();
-  ASSERT_TRUE(published) << published.error().message;
-  EXPECT_EQ(open_place(RocksDbEventLog::Mode::kWrite)->epoch(), end.epoch);
-}
-
-TEST_F(Backup, AFlippedBitInAnyByteOfAnyFileIsRefused) {
-  grow(log_, 5);
-  create_backup();
-  ASSERT_TRUE(check_all(store_));
-  std::size_t flips = 0;
-  for (auto& [name, bytes] : store_.files()) {
-    for (std::size_t at = 0; at < bytes.size(); ++at, ++flips) {
-      const char original = bytes[at];
-      bytes[at] = static_cast<char>(original ^ (1 << at % 8));
-      const Status checked = check_all(store_);
-      EXPECT_FALSE(checked) << name << " at " << at;
-      if (!checked) {
-        EXPECT_EQ(checked.error().code, ErrorCode::kCorruption) << name << " at " << at;
-      }
-      bytes[at] = original;
-    }
-  }
-  EXPECT_GT(flips, 1'000u);
-  EXPECT_TRUE(check_all(store_));
-}
-
-TEST_F(Backup, ACutFileIsRefused) {
-  grow(log_, 5);
-  const Manifest made = create_backup();
-  for (auto& [name, bytes] : store_.files()) {
-    const std::string whole = bytes;
-    for (std::size_t size = 0; size < whole.size(); size += 7) {
-      bytes.resize(size);
-      EXPECT_FALSE(check_all(store_)) << name << " cut to " << size;
-      bytes = whole;
-    }
-  }
-}
-
-// Damaged content under a checksum that fits: what whoever can write to the store can make.
-TEST_F(Backup, ARewrittenSegmentBreaksTheChain) {
-  grow(log_, 3);
-  Manifest made = create_backup();
-  SegmentInfo& info = made.segments.front();
-  std::string& file = store_.files().at(info.file);
-  auto segment = read_segment(file);
-  ASSERT_TRUE(segment);
-  SegmentBuilder forged(segment->origin, segment->before);
-  for (RecordView record : segment->records) {
-    std::string bytes(record.bytes);
-    const auto at = bytes.find("00001");
-    if (record.position == Position{2}) bytes.replace(at, 5, "00002");
-    record.bytes = bytes;
-    forged.add(record);
-  }
-  for (const ListedResult& result : segment->results) forged.add(result);
-  file = forged.finish();
-  info.size_bytes = file.size();
-  info.sha256 = sha256({file});
-  store_.files().at(manifest_file(made.id)) = encode(made);
-  const Status checked = check_all(store_);
-  ASSERT_FALSE(checked);
-  EXPECT_NE(checked.error().message.find("position 2"), std::string::npos)
-      << checked.error().message;
-  EXPECT_EQ(restore_to_place(made).error().code, ErrorCode::kCorruption);
-  EXPECT_FALSE(std::filesystem::exists(place()));
-}
-
-TEST_F(Backup, ADamagedBackupIsNotRestored) {
-  grow(log_, 9);
-  const Manifest made = create_backup();
-  ASSERT_GT(made.segments.size(), 1u);
-  store_.files().at(made.segments.back().file).back() ^= 1;
-  const auto restored = restore_to_place(made);
-  ASSERT_FALSE(restored);
-  EXPECT_EQ(restored.error().code, ErrorCode::kCorruption);
-  EXPECT_NE(restored.error().message.find(made.segments.back().file), std::string::npos);
-  EXPECT_FALSE(std::filesystem::exists(place()));
-}
-
-TEST_F(Backup, AMissingSegmentIsNamedAndNotBuiltUpon) {
-  grow(log_, 9);
-  const Manifest first = create_backup();
-  store_.files().erase(first.segments.front().file);
-  EXPECT_EQ(catalog().first_missing(first), first.segments.front().file);
-  EXPECT_FALSE(check_all(store_));
-  const Manifest second = create_backup();
-  EXPECT_EQ(second.kind, Kind::kFull) << "a damaged backup is no base";
-  ASSERT_TRUE(restore_to_place(second));
-}
-
-TEST_F(Backup, TheNewestOneWithADamagedManifestIsNotPassedOverInSilence) {
-  grow(log_, 2);
-  const Manifest first = create_backup();
-  const Manifest second = create_backup();
-  store_.files().at(manifest_file(second.id))[20] ^= 1;
-  EXPECT_EQ(catalog().find("").error().code, ErrorCode::kCorruption);
-  EXPECT_EQ((*catalog().find(first.id))->id, first.id);
-  now_ += std::chrono::days{100};
-  const auto third = create(log_, codec_, store_, now_, {});
-  ASSERT_TRUE(third);
-  EXPECT_THAT(third->damaged, ElementsAre(second.id));
-  EXPECT_THAT(third->removed, IsEmpty()) << "nobody knows what the damaged one needs";
 }
 
 TEST_F(Backup, AnotherLogNeedsAnotherFolder) {
@@ -611,40 +292,6 @@ TEST_F(Backup, OneThatWasMadeYearsAheadDoesNotHoldUpTheNext) {
   const Manifest next = create_backup();
   EXPECT_EQ(time_of_id(next.id), *time_of_id(ahead.id) + std::chrono::milliseconds{1});
   EXPECT_EQ(next.created, now_) << "its age is told truthfully";
-}
-
-TEST_F(Backup, AClockFarAheadAtOneRestoreSpoilsNoLaterOne) {
-  grow(log_, 3);
-  const Manifest made = create_backup();
-  const Timestamp now = now_;
-  now_ = *parse_rfc3339("2107-01-01T00:00:00Z");
-  const auto refused = restore_to_place(made);
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, ErrorCode::kFailedPrecondition);
-  EXPECT_NE(refused.error().message.find("clock says 2107"), std::string::npos);
-  EXPECT_FALSE(std::filesystem::exists(place()));
-  now_ = now;
-  ASSERT_TRUE(restore_to_place(made));
-  EXPECT_LT(open_place()->epoch().value(), UINT32_MAX / 2);
-}
-
-// What earlier versions made of such a clock.
-TEST_F(Backup, OneOfTheLastEpochIsRefusedInWords) {
-  MemoryEventLog last(kTestLog, Epoch{UINT32_MAX});
-  grow(last, 3);
-  const auto created = create(last, codec_, store_, now_, {});
-  ASSERT_TRUE(created) << created.error().message;
-  const auto refused = restore_to_place(created->backup);
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, ErrorCode::kFailedPrecondition);
-  EXPECT_FALSE(std::filesystem::exists(place()));
-}
-
-TEST(NextEpoch, IsNeverGivenTwice) {
-  const Timestamp now = at_ms(1'790'000'000'123);
-  EXPECT_EQ(next_epoch(Epoch{1}, now), Epoch{1'790'000'000});
-  EXPECT_EQ(next_epoch(Epoch{1'790'000'000}, now), Epoch{1'790'000'001});
-  EXPECT_EQ(next_epoch(Epoch{1'900'000'000}, now), Epoch{1'900'000'001});
 }
 
 std::vector<Manifest> history(std::initializer_list<std::pair<Kind, int>> kind_and_age_days) {
