@@ -144,7 +144,7 @@ Status NatsBus::connect(const NatsOptions& options) {
     return failure(nats_error("connecting to " + shown, status));
   }
   connection_.reset(connection);
-  closure.release();  // on_closed() gives it back
+  static_cast<void>(closure.release());  // on_closed() gives it back
   if (status == NATS_OK) state_->established();
   return {};
 }
