@@ -39,7 +39,7 @@ class ForwardingLog : public EventLog {
     real_.add_commit_listener(std::move(listener));
   }
 
- private:
+ protected:
   EventLog& real_;
 };
 
