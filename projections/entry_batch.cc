@@ -1,7 +1,5 @@
 #include "projections/entry_batch.h"
 
-#include <algorithm>
-
 namespace citas::projections {
 
 EntryBatch::Node* EntryBatch::find(std::string_view key) {
@@ -27,17 +25,13 @@ Result<EntryBatch::Node*> EntryBatch::load(std::string_view key) {
   if (Node* node = find(key)) return node;
   auto stored = store_.get(key);
   if (!stored) return failure(std::move(stored).error());
-  const bool is_stored = stored->has_value();
-  Entry entry{.value = *std::move(stored), .stored_hash = {}, .is_stored = is_stored};
-  return remember(key, std::move(entry));
+  return remember(key, Entry{.value = *std::move(stored)});
 }
 
 void EntryBatch::change(Node& node, std::optional<std::string> value) {
   Entry& entry = node.second;
   if (!entry.is_dirty) {
-    if (entry.is_stored && !entry.stored_hash) {
-      entry.stored_hash = entry_hash(node.first, *entry.value);
-    }
+    entry.before = std::move(entry.value);
     entry.is_dirty = true;
     dirty_.push_back(&node);
   }
@@ -75,36 +69,23 @@ Status EntryBatch::remove(std::string_view key) {
   return {};
 }
 
-// Accounts for one changed entry, and leaves it as a clean one.
-void EntryBatch::settle(Node& node, Checkpoint& checkpoint) {
-  Entry& entry = node.second;
-  if (entry.is_stored) {
-    checkpoint.digest.remove(*entry.stored_hash);
-    --checkpoint.entries;
+ChangeSet EntryBatch::take_changes() {
+  ChangeSet changes;
+  for (Node* node : dirty_) {
+    Entry& entry = node->second;
+    // Nothing remains of what came and went.
+    if (entry.before || entry.value) changes.add(node->first, entry.before, entry.value);
+    entry.before.reset();
+    entry.is_dirty = false;
   }
-  entry.is_stored = entry.value.has_value();
-  entry.is_dirty = false;
-  entry.stored_hash.reset();
-  if (!entry.is_stored) return;
-  entry.stored_hash = entry_hash(node.first, *entry.value);
-  checkpoint.digest.add(*entry.stored_hash);
-  ++checkpoint.entries;
+  dirty_.clear();
+  forget_cold_entries();
+  return changes;
 }
 
 Status EntryBatch::commit(Checkpoint& checkpoint) {
-  // Stores take keys in order much faster than at random.
-  std::ranges::sort(dirty_, {}, [](const Node* node) -> std::string_view { return node->first; });
-  std::vector<Mutation> mutations;
-  mutations.reserve(dirty_.size());
-  for (Node* node : dirty_) {
-    const Entry& entry = node->second;
-    if (entry.is_stored || entry.value) mutations.push_back({node->first, entry.value});
-    settle(*node, checkpoint);
-  }
-  dirty_.clear();
-  const Status committed = store_.commit(mutations, checkpoint);
+  const Status committed = take_changes().commit_to(store_, checkpoint);
   if (!committed) discard();
-  forget_cold_entries();
   return committed;
 }
 

@@ -1,7 +1,7 @@
 // EntryBatch: the entries that events change, from the first read to the commit.
 //
-// Reads each entry from the store at most once, keeps what is hot between commits, writes each
-// changed key once a commit however often it changed, and keeps digest and count in step.
+// Reads each entry from the store at most once, keeps what is hot between commits, and writes each
+// changed key once a commit however often it changed.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "projections/change_set.h"
 #include "projections/checkpoint.h"
 #include "projections/projection.h"
 #include "projections/read_store.h"
@@ -30,8 +31,11 @@ class EntryBatch final : public ReadModelBatch {
   Status insert(std::string_view key, std::string value) override;
   Status remove(std::string_view key) override;
 
-  // Writes all changes with `checkpoint`, whose digest and entries must be those of the commit
-  // before and are brought up to date. On an error everything is dropped, as by discard().
+  // What has changed since this was called last. The changes taken before must be in the store by
+  // then; until these are, it is asked for nothing that they hold. When they fail: discard().
+  ChangeSet take_changes();
+  // Takes the changes and writes them, as ChangeSet::commit_to(). On an error everything is
+  // dropped, as by discard().
   Status commit(Checkpoint& checkpoint);
   // Forgets what has not been committed.
   void discard();
@@ -39,8 +43,7 @@ class EntryBatch final : public ReadModelBatch {
  private:
   struct Entry {
     std::optional<std::string> value;   // as the events have it
-    std::optional<Sha256> stored_hash;  // of what is stored; computed when it is about to change
-    bool is_stored = false;
+    std::optional<std::string> before;  // while dirty: what was there when the changes were taken
     bool is_dirty = false;
   };
   struct Hash {
@@ -57,7 +60,6 @@ class EntryBatch final : public ReadModelBatch {
   Node* remember(std::string_view key, Entry entry);
   Result<Node*> load(std::string_view key);
   void change(Node& node, std::optional<std::string> value);
-  void settle(Node& node, Checkpoint& checkpoint);
   void forget_cold_entries();
 
   ReadStore& store_;

@@ -22,17 +22,6 @@ class Finally {
   const Action action_;
 };
 
-// Applies events until the runner stands at `target`.
-Status step_to(ProjectionRunner& runner, Position target, std::size_t max_batch) {
-  while (runner.position() < target) {
-    const std::uint64_t left = target.value() - runner.position().value();
-    const auto applied = runner.step(std::min<std::uint64_t>(max_batch, left));
-    if (!applied) return failure(applied.error());
-    if (*applied == 0) return failure(ErrorCode::kCorruption, "the log has become shorter");
-  }
-  return {};
-}
-
 }  // namespace
 
 ProjectionSlot::ProjectionSlot(const EngineContext& context,
@@ -219,11 +208,11 @@ Status ProjectionSlot::fill(ProjectionRunner& shadow, std::stop_token stop,
   const auto started = context_.clock.monotonic();
   for (int round = 0; round < 2; ++round) {
     const Position target = live_.position();
-    const auto report = [&] {
-      publish(Progress{shadow.position().value(), target.value(), since(started, context_.clock)});
+    const auto report = [&](Position reached) {
+      publish(Progress{reached.value(), target.value(), since(started, context_.clock)});
       if (on_progress) on_progress(*progress());
     };
-    report();
+    report(shadow.position());
     if (auto done = fill_up_to(target, shadow, stop, report); !done) return done;
     if (auto flushed = shadow.store()->flush(); !flushed) return flushed;
   }
@@ -232,17 +221,13 @@ Status ProjectionSlot::fill(ProjectionRunner& shadow, std::stop_token stop,
 
 Status ProjectionSlot::fill_up_to(Position target, ProjectionRunner& shadow,
                                   const std::stop_token& stop,
-                                  const std::function<void()>& report) const {
-  const std::size_t max_batch = context_.options.max_batch;
-  while (shadow.position() < target) {
-    if (stop.stop_requested()) {
-      return failure(ErrorCode::kUnavailable, "the rebuild of " + name() + " was cancelled");
-    }
-    const Position next{std::min(shadow.position().value() + max_batch, target.value())};
-    if (auto done = step_to(shadow, next, max_batch); !done) return done;
-    report();
-  }
-  return {};
+                                  const std::function<void(Position)>& report) const {
+  const auto after_each = [&](Position applied) -> Status {
+    report(applied);
+    if (!stop.stop_requested()) return {};
+    return failure(ErrorCode::kUnavailable, "the rebuild of " + name() + " was cancelled");
+  };
+  return shadow.run_to(target, context_.options.max_batch, after_each);
 }
 
 void ProjectionSlot::publish(const std::optional<Progress>& progress) {
@@ -259,8 +244,9 @@ std::optional<Progress> ProjectionSlot::progress() const {
 Result<ProjectionSlot::Swapped> ProjectionSlot::swap(Active& shadow) {
   const std::lock_guard lock(mutex_);
   ProjectionRunner& runner = *shadow.runner;
-  const std::size_t max_batch = context_.options.max_batch;
-  if (auto done = step_to(runner, active_.runner->position(), max_batch); !done) {
+  const auto go_on = [](Position) { return Status{}; };
+  if (auto done = runner.run_to(active_.runner->position(), context_.options.max_batch, go_on);
+      !done) {
     return failure(std::move(done).error());
   }
   if (auto flushed = runner.store()->flush(); !flushed) return failure(std::move(flushed).error());

@@ -65,7 +65,7 @@ class ProjectionSlot {
   void discard(Generation shadow);
   Status fill(ProjectionRunner& shadow, std::stop_token stop, const ProgressCallback& on_progress);
   Status fill_up_to(Position target, ProjectionRunner& shadow, const std::stop_token& stop,
-                    const std::function<void()>& report) const;
+                    const std::function<void(Position)>& report) const;
   void publish(const std::optional<Progress>& progress);
   std::optional<Progress> progress() const;
   Result<Swapped> swap(Active& shadow);

@@ -21,12 +21,13 @@ Result<Replayed> replay(const EventLog& log, const Codec& codec, const Clock& cl
   const std::uint64_t total = std::min(until, log.committed()).value();
   ProjectionRunner runner(log, codec, projection, std::move(store),
                           initial_checkpoint(log, model_of(projection, codec)));
-  while (runner.position().value() < total) {
-    if (stop.stop_requested()) return failure(ErrorCode::kUnavailable, "the replay was cancelled");
-    const auto left = total - runner.position().value();
-    const auto applied = runner.step(std::min<std::uint64_t>(kBatch, left));
-    if (!applied) return failure(applied.error());
-    if (on_progress) on_progress({runner.position().value(), total, elapsed()});
+  const auto after_each = [&](Position applied) -> Status {
+    if (on_progress) on_progress({applied.value(), total, elapsed()});
+    if (!stop.stop_requested()) return {};
+    return failure(ErrorCode::kUnavailable, "the replay was cancelled");
+  };
+  if (auto done = runner.run_to(Position{total}, kBatch, after_each); !done) {
+    return failure(std::move(done).error());
   }
   return Replayed{.checkpoint = runner.checkpoint(), .events = total, .duration = elapsed()};
 }

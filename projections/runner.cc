@@ -1,5 +1,8 @@
 #include "projections/runner.h"
 
+#include <algorithm>
+
+#include "events/base/thread_name.h"
 #include "projections/entry_batch.h"
 
 namespace citas::projections {
@@ -34,6 +37,56 @@ Result<std::size_t> ProjectionRunner::step(std::size_t limit) {
   if (auto committed = batch_->commit(next); !committed) return failure(committed.error());
   checkpoint_ = std::move(next);
   return applied;
+}
+
+Status ProjectionRunner::run_to(Position target, std::size_t max_batch,
+                                const AfterEach& after_each) {
+  Head reached = checkpoint_.head;
+  Status outcome;
+  while (outcome && reached.position < target) {
+    const std::uint64_t left = target.value() - reached.position.value();
+    outcome = step_ahead(std::min<std::uint64_t>(max_batch, left), reached);
+    if (outcome) outcome = after_each(reached.position);
+  }
+  const Status committed = finish_commit();
+  return outcome ? committed : outcome;
+}
+
+// Applies events on top of those whose commit is under way, and begins theirs.
+Status ProjectionRunner::step_ahead(std::size_t limit, Head& reached) {
+  const auto applied = apply_events(limit, reached);
+  const Status committed = finish_commit();
+  if (committed && applied && *applied > 0) {
+    begin_commit(reached);
+    return {};
+  }
+  batch_->discard();
+  if (!committed) return committed;
+  if (!applied) return failure(applied.error());
+  return failure(ErrorCode::kCorruption, "the log has become shorter");
+}
+
+void ProjectionRunner::begin_commit(const Head& reached) {
+  Checkpoint next = checkpoint_;
+  next.head = reached;
+  const auto commit = [store = store_](ChangeSet changes, Checkpoint checkpoint) {
+    name_this_thread("read-model");
+    const Status committed = changes.commit_to(*store, checkpoint);
+    return committed ? Result<Checkpoint>(std::move(checkpoint)) : failure(committed.error());
+  };
+  commit_ = std::async(std::launch::async, commit, batch_->take_changes(), std::move(next));
+}
+
+// Waits for the commit that is under way, if there is one.
+Status ProjectionRunner::finish_commit() {
+  if (!commit_.valid()) return {};
+  auto committed = commit_.get();
+  if (!committed) {
+    batch_->discard();
+    return failure(std::move(committed).error());
+  }
+  checkpoint_ = *std::move(committed);
+  return {};
 }
 
 Result<std::size_t> ProjectionRunner::apply_events(std::size_t limit, Head& head) {

@@ -1,11 +1,13 @@
 // ProjectionRunner: brings one generation of a read model forward, a batch of events at a time.
 //
 // Reads the events after the checkpoint, applies them, and commits their changes with the new
-// checkpoint. Owns no thread and no clock. Stopped or killed between any two steps, a new runner
-// on the same store goes on where the last commit was: each event has its effect exactly once.
+// checkpoint. Owns no clock. Stopped or killed between any two steps, a new runner on the same
+// store goes on where the last commit was: each event has its effect exactly once.
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <future>
 #include <memory>
 
 #include "events/base/result.h"
@@ -36,12 +38,23 @@ class ProjectionRunner {
   // After an error nothing has changed, and step() may be called again.
   Result<std::size_t> step(std::size_t limit);
 
+  // Brings it to `target`, which the log must have reached, in batches of at most `max_batch`.
+  // While one is applied, a second thread writes the one before. `after_each` is called on this
+  // thread with the position that each batch has brought it to; when it fails, that is the end.
+  // Errors as step(), and those of `after_each`: position() then is that of the last commit, from
+  // which either may go on.
+  using AfterEach = std::function<Status(Position applied)>;
+  Status run_to(Position target, std::size_t max_batch, const AfterEach& after_each);
+
   Position position() const { return checkpoint_.head.position; }
   const Checkpoint& checkpoint() const { return checkpoint_; }
   const std::shared_ptr<ReadStore>& store() const { return store_; }
 
  private:
   Result<std::size_t> apply_events(std::size_t limit, Head& head);
+  Status step_ahead(std::size_t limit, Head& reached);
+  void begin_commit(const Head& reached);
+  Status finish_commit();
 
   const EventLog* log_;
   const Codec* codec_;
@@ -49,6 +62,7 @@ class ProjectionRunner {
   std::shared_ptr<ReadStore> store_;
   Checkpoint checkpoint_;
   std::unique_ptr<EntryBatch> batch_;
+  std::future<Result<Checkpoint>> commit_;  // under way, in run_to()
 };
 
 }  // namespace citas::projections

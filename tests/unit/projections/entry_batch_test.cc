@@ -6,38 +6,12 @@
 #include <random>
 #include <string>
 
-#include "projections/memory/memory_read_store.h"
+#include "tests/unit/projections/watched_store.h"
 
 namespace citas::projections {
 namespace {
 
-// Counts what reaches the store, and fails on demand.
-class WatchedStore final : public ReadStore {
- public:
-  Result<std::unique_ptr<ReadView>> view() const override { return store_.view(); }
-  Result<std::optional<std::string>> get(std::string_view key) const override {
-    ++gets;
-    return store_.get(key);
-  }
-  Result<std::optional<Checkpoint>> checkpoint() const override { return store_.checkpoint(); }
-  std::optional<Position> unchanged_since(std::string_view key, Revision since) const override {
-    return store_.unchanged_since(key, since);
-  }
-  Status commit(std::span<const Mutation> mutations, const Checkpoint& checkpoint) override {
-    if (fail) return failure(ErrorCode::kUnavailable, "no space");
-    written = mutations.size();
-    return store_.commit(mutations, checkpoint);
-  }
-  Status flush() override { return {}; }
-  Result<bool> begin_flush() override { return true; }
-
-  mutable int gets = 0;
-  std::size_t written = 0;
-  bool fail = false;
-
- private:
-  MemoryReadStore store_;
-};
+using testing::WatchedStore;
 
 class EntryBatchTest : public ::testing::Test {
  protected:
@@ -91,10 +65,32 @@ TEST_F(EntryBatchTest, RefusesToInsertWhatIsKnown) {
 
 TEST_F(EntryBatchTest, AFailedCommitLeavesNothingBehind) {
   ASSERT_TRUE(batch_.put("a", "1"));
-  store_.fail = true;
+  store_.on_commit = [] { return failure(ErrorCode::kUnavailable, "no space"); };
   EXPECT_EQ(batch_.commit(checkpoint_).error().code, ErrorCode::kUnavailable);
-  store_.fail = false;
+  store_.on_commit = {};
   EXPECT_EQ(read("a"), std::nullopt);
+}
+
+// With room for a single entry, and another thread that has not written them yet.
+TEST_F(EntryBatchTest, ChangesThatWereTakenAreKnownUntilTheNextAre) {
+  EntryBatch batch(store_, 1);
+  for (const char* key : {"a", "b", "c"}) ASSERT_TRUE(batch.insert(key, "1"));
+  ChangeSet first = batch.take_changes();
+  for (const char* key : {"a", "b", "c"}) EXPECT_EQ(batch.get(key).value(), "1");
+  ASSERT_TRUE(batch.put("b", "2"));
+  ASSERT_TRUE(batch.remove("c"));
+  EXPECT_EQ(store_.gets, 0);
+
+  ASSERT_TRUE(first.commit_to(store_, checkpoint_));
+  EXPECT_EQ(store_.get("b").value(), "1");
+  ASSERT_TRUE(batch.commit(checkpoint_));
+  EXPECT_EQ(store_.get("b").value(), "2");
+  EXPECT_EQ(store_.get("c").value(), std::nullopt);
+  ContentDigest expected;
+  expected.add(entry_hash("a", "1"));
+  expected.add(entry_hash("b", "2"));
+  EXPECT_EQ(checkpoint_.digest, expected);
+  EXPECT_EQ(checkpoint_.entries, 2u);
 }
 
 // Against a simple model, with room for so few entries that most come back from the store.
