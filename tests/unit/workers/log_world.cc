@@ -10,21 +10,20 @@ namespace {
 
 const InsuredId kInsured = *InsuredId::parse("00001");
 
-std::vector<Event> read_all(const EventLog& log, const Codec& codec) {
-  std::vector<Event> events;
-  const Status read = log.read(Position{0}, SIZE_MAX, [&](const RecordView& record) {
-    events.push_back(codec.decode(record.bytes).value());
+}  // namespace
+
+const std::vector<Event>& DecodedLog::events() const {
+  const Status read = log_.read(Position{events_.size()}, SIZE_MAX, [&](const RecordView& record) {
+    events_.push_back(codec_.decode(record.bytes).value());
     return true;
   });
   CHECK(read.has_value());
-  return events;
+  return events_;
 }
-
-}  // namespace
 
 std::vector<PendingRequest> PendingByScan::all() const {
   std::map<AppointmentId, PendingRequest> pending, parked;
-  for (const Event& event : read_all(log_, codec_)) {
+  for (const Event& event : log_.events()) {
     const auto appointment = appointment_of(event.data);
     if (!appointment) continue;
     if (std::holds_alternative<AppointmentRequested>(event.data)) {
@@ -110,8 +109,6 @@ void LogWorld::step_sequencer() {
   while (sequencer.stats().queue_depth > 0) CHECK(sequencer.step().has_value());
 }
 
-std::vector<Event> LogWorld::events() const { return read_all(log, codec); }
-
 std::vector<std::string> LogWorld::history(AppointmentId appointment) const {
   std::vector<std::string> types;
   for (const Event& event : events()) {
@@ -123,9 +120,8 @@ std::vector<std::string> LogWorld::history(AppointmentId appointment) const {
 }
 
 std::size_t LogWorld::count(std::string_view type) const {
-  const auto all = events();
   return static_cast<std::size_t>(std::ranges::count_if(
-      all, [&](const Event& event) { return type_of(event.data).bus_subject == type; }));
+      events(), [&](const Event& event) { return type_of(event.data).bus_subject == type; }));
 }
 
 }  // namespace citas::workers

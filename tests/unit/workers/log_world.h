@@ -18,10 +18,23 @@ inline const CountryCode kPeru = *CountryCode::parse("PE");
 inline const CountryCode kChile = *CountryCode::parse("CL");
 inline const CountryCode kEcuador = *CountryCode::parse("EC");
 
-// Requests without an answer, by reading the whole log.
+// The events of a log, each of them decoded once: tests ask for all of them at every step.
+class DecodedLog {
+ public:
+  DecodedLog(const EventLog& log, const Codec& codec) : log_(log), codec_(codec) {}
+  // All that are committed; valid until there are more.
+  const std::vector<Event>& events() const;
+
+ private:
+  const EventLog& log_;
+  const Codec& codec_;
+  mutable std::vector<Event> events_;
+};
+
+// Requests without an answer, by going through the whole log.
 class PendingByScan final : public PendingAppointments {
  public:
-  PendingByScan(const EventLog& log, const Codec& codec) : log_(log), codec_(codec) {}
+  explicit PendingByScan(const DecodedLog& log) : log_(log) {}
   Result<std::vector<PendingRequest>> requested_before(Timestamp time,
                                                        const std::optional<PendingRequest>& after,
                                                        std::size_t limit) const override;
@@ -31,8 +44,7 @@ class PendingByScan final : public PendingAppointments {
  private:
   std::vector<PendingRequest> all() const;
 
-  const EventLog& log_;
-  const Codec& codec_;
+  const DecodedLog& log_;
 };
 
 class LogWorld {
@@ -51,7 +63,8 @@ class LogWorld {
   // Steps the sequencer until its queue is empty.
   void step_sequencer();
 
-  std::vector<Event> events() const;
+  // Valid until there are more.
+  const std::vector<Event>& events() const { return decoded.events(); }
   // The types of the appointment's events, in order, e.g. "appointment.requested".
   std::vector<std::string> history(AppointmentId appointment) const;
   std::size_t count(std::string_view type) const;
@@ -62,7 +75,8 @@ class LogWorld {
   MemoryEventLog log;
   commands::Sequencer sequencer{
       log, codec, clock, ids, {.countries = {kPeru, kChile, kEcuador}, .max_queue = 16'384}};
-  PendingByScan pending{log, codec};
+  const DecodedLog decoded{log, codec};
+  const PendingByScan pending{decoded};
 
  private:
   DeadLetterId last_letter() const;
