@@ -21,8 +21,9 @@ PR_SET_PDEATHSIG = 1
 SETTLED = {"completed", "failed", "cancelled"}
 
 
-def wait_until(condition, what, timeout_s=30.0, interval_s=0.02):
-    """Returns the condition's first true value; fails, naming `what`, when it takes too long."""
+def wait_until(condition, what, timeout_s=60.0, interval_s=0.02):
+    """Returns the condition's first true value; fails, naming `what`, when it takes too long. Unless
+    told otherwise that is a hang: a machine of tests may be slow, and never is by so much."""
     deadline = time.monotonic() + timeout_s
     while not (value := condition()):
         assert time.monotonic() < deadline, f"not within {timeout_s:.0f} s: {what}"
@@ -52,7 +53,7 @@ class Process:
     def alive(self):
         return self._child.poll() is None
 
-    def wait(self, timeout_s=30):
+    def wait(self, timeout_s=60):
         return self._child.wait(timeout_s)
 
     def kill(self):
@@ -60,7 +61,7 @@ class Process:
         self._child.kill()
         self._child.wait()
 
-    def terminate(self, timeout_s=30):
+    def terminate(self, timeout_s=60):
         """SIGTERM; returns the exit code."""
         self._child.terminate()
         return self.wait(timeout_s)
@@ -145,7 +146,7 @@ class Server:
     def kill_nats(self):
         os.kill(self.nats_pid(), signal.SIGKILL)
 
-    def settled(self, insured, appointment, timeout_s=30):
+    def settled(self, insured, appointment, timeout_s=60):
         """Waits until the appointment is pending no longer; returns it."""
 
         def look():
@@ -185,7 +186,7 @@ class Nats:
         self.port = -1  # the server picks one
         self.process = None
 
-    def start(self, timeout_s=30):
+    def start(self, timeout_s=60):
         self.launch()
         self.port = wait_until(self._reported_port, "nats-server reports its port", timeout_s)
         return self

@@ -166,7 +166,7 @@ def run_command(world, command):
 
     if LOOK.match(command.line):
         try:
-            wait_until(agrees, "the page's output", timeout_s=30, interval_s=0.2)
+            wait_until(agrees, "the page's output", interval_s=0.2)
         except AssertionError as late:
             raise AssertionError(describe()) from late
         return

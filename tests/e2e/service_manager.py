@@ -50,10 +50,8 @@ class ServiceManager:
         lines = [said for said in self.messages() if said.startswith("STATUS=")]
         return lines[-1].removeprefix("STATUS=") if lines else ""
 
-    def wait_for(self, message, count=1, timeout_s=30):
-        wait_until(
-            lambda: len(self.times(message)) >= count, f"{count} times {message}", timeout_s
-        )
+    def wait_for(self, message, count=1):
+        wait_until(lambda: len(self.times(message)) >= count, f"{count} times {message}")
 
 
 def with_environment(monkeypatch, manager):

@@ -23,7 +23,7 @@ from load import INSUREDS, Load
 from system import OneServer
 
 BOOKINGS = 8  # on each side of a moment
-LEAD_S = 0.4  # before a moment that is crossed
+LEAD_S = 1.0  # before a moment that is crossed: time enough for a booking on a busy machine
 TOLERANCE_S = 0.05  # times have milliseconds
 CLIENTS = 4
 # Of real time, after the load. What a killed server had not acknowledged comes again after 10 s.

@@ -88,7 +88,7 @@ class BusContract : public testing::TestWithParam<MakeWorld> {
                          .durable = "reader",
                          .filter_subject = "letters.a",
                          .deliver_group = "readers",
-                         .ack_wait = milliseconds{300},
+                         .ack_wait = milliseconds{1'000},  // a test's next step takes less
                          .max_ack_pending = 100};
 };
 

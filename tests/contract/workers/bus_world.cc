@@ -13,7 +13,7 @@ namespace {
 using citas::testing::TempFolder;
 
 constexpr std::chrono::milliseconds kTick{5};
-constexpr std::chrono::seconds kPatience{20};
+constexpr std::chrono::seconds kPatience{60};
 
 class MemoryWorld final : public BusWorld {
  public:

@@ -81,7 +81,7 @@ class FanOutFaults : public ::testing::Test {
   // Steps until the condition holds. The log's clock runs faster than the real one, so that the
   // reconciler need not be waited for.
   bool eventually(const std::function<bool()>& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{60};
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes{3};
     while (!condition()) {
       if (std::chrono::steady_clock::now() > deadline) return give_up();
       const bool worked = fan_out_->step();

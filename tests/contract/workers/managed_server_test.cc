@@ -27,7 +27,7 @@ using citas::testing::TempFolder;
 using ::testing::HasSubstr;
 
 bool soon(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{60};
   Wakeup nobody;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline) return false;

@@ -33,7 +33,7 @@ class NatsFaults : public ::testing::Test {
   }
 
   bool eventually(const std::function<bool()>& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{30};
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{60};
     while (!condition()) {
       if (std::chrono::steady_clock::now() > deadline) return false;
       wakeup_.wait_for(std::chrono::milliseconds{5});

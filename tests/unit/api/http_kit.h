@@ -21,7 +21,7 @@ namespace citas::api::http {
 using namespace std::chrono_literals;
 
 // How long a test waits for what must happen. Only a failing test takes so long.
-constexpr std::chrono::milliseconds kPatience{20'000};
+constexpr std::chrono::milliseconds kPatience{60'000};
 
 // True as soon as `condition` is.
 bool eventually(const std::function<bool()>& condition);

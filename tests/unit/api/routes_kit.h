@@ -27,7 +27,7 @@
 namespace citas::api {
 
 // How long a test waits for what must happen. Only a failing test takes so long.
-constexpr std::chrono::seconds kPatience{20};
+constexpr std::chrono::seconds kPatience{60};
 
 class ScriptedHealth final : public HealthPort {
  public:

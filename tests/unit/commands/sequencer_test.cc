@@ -322,7 +322,7 @@ TEST_F(SequencerTest, ManyThreadsOnOneSlotGetOneBooking) {
         const std::string who = "0000" + std::to_string(thread);
         for (int number = 1; number <= kSlots; ++number) {
           const Outcome outcome =
-              execute(sequencer_, {.data = request(who, number), .actor = "a"}, 10s);
+              execute(sequencer_, {.data = request(who, number), .actor = "a"}, 60s);
           if (outcome) {
             ++accepted;
           } else if (rejection(outcome) == RejectionCode::kSlotTaken) {

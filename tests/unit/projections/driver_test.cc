@@ -18,7 +18,7 @@ namespace {
 using citas::testing::ReadModel;
 using namespace std::chrono_literals;
 
-constexpr auto kDeadline = 20s;
+constexpr auto kDeadline = 60s;
 
 // Waits for what other threads report.
 class Waiter {
