@@ -1,11 +1,11 @@
 // Topology: every stream, subject, durable name and header on the bus. The only place that knows
 // them.
 //
-//   stream               subjects                                   written by
-//   CITAS_EVENTS         citas.events.<COUNTRY>.<event>             the relay alone; sequence =
-//   position CITAS_REDELIVER      citas.redeliver.<COUNTRY>                  the reconciler
-//   CITAS_CONFIRMATIONS  citas.confirmations.<COUNTRY>              country processors
-//   CITAS_DEADLETTERS    citas.deadletters.<COUNTRY>                whoever gives up on a message
+//   stream               subjects                        written by
+//   CITAS_EVENTS         citas.events.<COUNTRY>.<event>  the relay alone; sequence = position
+//   CITAS_REDELIVER      citas.redeliver.<COUNTRY>       the reconciler
+//   CITAS_CONFIRMATIONS  citas.confirmations.<COUNTRY>   country processors
+//   CITAS_DEADLETTERS    citas.deadletters.<COUNTRY>     whoever gives up on a message
 //
 // <COUNTRY> is "_" for events that concern none; <event> is the event's type without prefix and
 // version, e.g. "appointment.requested".
