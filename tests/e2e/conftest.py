@@ -76,9 +76,9 @@ def small_disk(tmp_path):
     mount by this alone, so that none of them fails for want of a privilege."""
     with contextlib.ExitStack() as mounted:
 
-        def mount(size_mib):
+        def mount(size_mib, at="disk"):
             try:
-                return mounted.enter_context(disks.small_disk(tmp_path / "disk", size_mib))
+                return mounted.enter_context(disks.small_disk(tmp_path / at, size_mib))
             except disks.CannotMount as refused:
                 pytest.skip(str(refused))
 

@@ -1,6 +1,7 @@
 """Everything but the log may be deleted, and every process may die."""
 
 import itertools
+import shutil
 import time
 
 import pytest
@@ -91,6 +92,26 @@ def test_the_managed_bus_killed_under_load_comes_back(new_server):
         server.all_settled(INSUREDS)
         assert server.nats_pid() != first
     assert server.client.get("/readyz").json["status"] == "ok"
+
+
+@pytest.mark.parametrize("mounted", ["bus", "bus/store"])
+def test_a_bus_that_cannot_start_is_emptied_where_its_disk_is(new_server, small_disk, mounted):
+    """A disk of its own is neither deleted nor renamed."""
+    server = new_server()
+    disk = small_disk(64, f"server/data/{mounted}")
+    server.start()
+    book_some(server.client, 1, 20)
+    server.all_settled(INSUREDS)
+    server.stop()
+    streams = server.data / "bus/store/jetstream"
+    shutil.rmtree(streams)
+    streams.write_text("no folder", encoding="utf-8")
+    server.start()
+    more = book_some(server.client, 1001, 10)
+    server.all_settled(INSUREDS)
+    assert {server.client.appointment(*pair)["status"] for pair in more} == {"completed"}
+    assert disk.is_mount() and streams.is_dir()
+    assert "is set up anew" in server.process.output()
 
 
 def test_a_bus_that_is_down_at_the_start(new_server, nats):
