@@ -57,9 +57,11 @@ ConsumerSpec with_ack_wait(ConsumerSpec spec, std::chrono::milliseconds ack_wait
 
 }  // namespace
 
-Result<std::unique_ptr<CountryProcessor>> CountryProcessor::open(
-    CountryCode country, Bus& bus, CountryStore& store, const CountryRules& rules,
-    const Codec& codec, const Clock& clock, const ProcessorOptions& options) {
+Result<std::unique_ptr<CountryProcessor>> CountryProcessor::open(CountryCode country, Bus& bus,
+                                                                 const CountryRules& rules,
+                                                                 const Codec& codec,
+                                                                 const Clock& clock,
+                                                                 const ProcessorOptions& options) {
   auto events = bus.open_source(processor_consumer(country), kHeaders);
   if (!events) return failure(std::move(events.error()));
   auto redelivered = bus.open_source(redeliver_consumer(country), kHeaders);
@@ -67,20 +69,19 @@ Result<std::unique_ptr<CountryProcessor>> CountryProcessor::open(
   auto publisher = bus.open_publisher({});
   if (!publisher) return failure(std::move(publisher.error()));
   return std::unique_ptr<CountryProcessor>(
-      new CountryProcessor(country, bus, store, rules, codec, clock, options, std::move(*events),
+      new CountryProcessor(country, bus, rules, codec, clock, options, std::move(*events),
                            std::move(*redelivered), std::move(*publisher)));
 }
 
-CountryProcessor::CountryProcessor(CountryCode country, Bus& bus, CountryStore& store,
-                                   const CountryRules& rules, const Codec& codec,
-                                   const Clock& clock, const ProcessorOptions& options,
+CountryProcessor::CountryProcessor(CountryCode country, Bus& bus, const CountryRules& rules,
+                                   const Codec& codec, const Clock& clock,
+                                   const ProcessorOptions& options,
                                    std::unique_ptr<MessageSource> events,
                                    std::unique_ptr<MessageSource> redelivered,
                                    std::unique_ptr<Publisher> publisher)
     : country_(country),
       name_(processor_consumer(country).durable),
       bus_(bus),
-      store_(store),
       rules_(rules),
       codec_(codec),
       options_(options),
@@ -93,7 +94,24 @@ CountryProcessor::CountryProcessor(CountryCode country, Bus& bus, CountryStore& 
       outbox_(std::move(publisher), counters_,
               [this](const OutboxItem& item) { on_published(item); }) {}
 
+void CountryProcessor::begin(CountryStore& store) {
+  store_ = &store;
+  forget_messages();
+  mark_fits_ = false;
+  events_keeper_.distrust();
+  redelivered_keeper_.distrust();
+}
+
+void CountryProcessor::forget_messages() {
+  group_.clear();
+  suspects_.clear();
+  published_before_.reset();
+  // What is under way may not be in the store that comes now.
+  outbox_.forget();
+}
+
 Result<bool> CountryProcessor::step() {
+  if (auto excused = excuse_unfinished(); !excused) return failure(std::move(excused.error()));
   if (auto charged = charge_interrupted(); !charged) return failure(std::move(charged.error()));
   const bool settled = outbox_.settle();
   if (auto kept = keep_consumers(); !kept) return failure(std::move(kept.error()));
@@ -132,27 +150,27 @@ bool CountryProcessor::may_try(std::uint32_t tries) {
 }
 
 Status CountryProcessor::save_mark() {
-  if (settled_.mark() <= store_.mark().processed) return {};
-  return store_.commit({.processed = settled_.mark()});
+  if (settled_.mark() <= store_->mark().processed) return {};
+  return store_->commit({.processed = settled_.mark()});
 }
 
 Status CountryProcessor::keep_consumers() {
   if (redelivered_keeper_.due()) redelivered_keeper_.keep(std::nullopt);
   if (settled_.has_gap()) events_keeper_.distrust();
   if (!events_keeper_.due()) return {};
-  if (events_keeper_.keep(store_.mark().processed)) begin_behind_mark();
+  if (events_keeper_.keep(store_->mark().processed)) begin_behind_mark();
   return check_mark();
 }
 
 void CountryProcessor::begin_behind_mark() {
-  settled_.restart(store_.mark().processed, events_keeper_.first());
+  settled_.restart(store_->mark().processed, events_keeper_.first());
   std::erase_if(suspects_,
                 [&](const auto& suspect) { return suspect.second.source == events_.get(); });
   published_before_.reset();
 }
 
 Status CountryProcessor::check_mark() {
-  const CountryMark mark = store_.mark();
+  const CountryMark mark = store_->mark();
   mark_fits_ = mark.hash.empty();
   if (mark_fits_) return {};
   const auto there = bus_.message_at(kEventsStream, mark.seen);
@@ -168,12 +186,9 @@ Status CountryProcessor::check_mark() {
 }
 
 Status CountryProcessor::start_over(const std::string& log_source) {
-  const bool is_new = store_.mark().log_source.empty();
-  group_.clear();
-  suspects_.clear();
-  // What is under way is not in the store that comes now.
-  outbox_.forget();
-  if (auto emptied = store_.reset(log_source); !emptied) return emptied;
+  const bool is_new = store_->mark().log_source.empty();
+  forget_messages();
+  if (auto emptied = store_->reset(log_source); !emptied) return emptied;
   // A new store has asked for everything already.
   if (is_new) return {};
   mark_fits_ = true;
@@ -213,11 +228,11 @@ bool CountryProcessor::is_next(const MessageSource& source, const Message& messa
 
 Result<bool> CountryProcessor::admit(MessageSource& source, const Message& message) {
   const auto origin = origin_of(message.headers);
-  if (origin && *origin != store_.mark().log_source) {
+  if (origin && *origin != store_->mark().log_source) {
     if (auto settled = doubt_log(source, message); !settled) return failure(settled.error());
-    if (*origin != store_.mark().log_source) return false;
+    if (*origin != store_->mark().log_source) return false;
   }
-  if (position_of(message) <= store_.mark().seen || mark_fits_) return true;
+  if (position_of(message) <= store_->mark().seen || mark_fits_) return true;
   if (auto checked = check_mark(); !checked) return failure(std::move(checked.error()));
   if (!mark_fits_) static_cast<void>(source.nak(message, options_.first_backoff));
   return mark_fits_;
@@ -226,7 +241,7 @@ Result<bool> CountryProcessor::admit(MessageSource& source, const Message& messa
 Status CountryProcessor::take(MessageSource& source, Message message) {
   Item item{&source, std::move(message), {}, 0};
   item.key = tries_key(sending_of(item.message));
-  const auto tries = store_.tries(item.key);
+  const auto tries = store_->tries(item.key);
   if (!tries) return failure(tries.error());
   item.tries = tries->value_or(0);
   if (*tries) {
@@ -245,7 +260,7 @@ Status CountryProcessor::doubt_log(MessageSource& source, const Message& message
     return {};
   }
   const std::string current = origin_of(last->headers).value_or("");
-  const std::string known = store_.mark().log_source;
+  const std::string known = store_->mark().log_source;
   if (current == known) {
     // Left over from another log, or another future of this one, whose streams are gone.
     static_cast<void>(source.term(message));
@@ -256,6 +271,9 @@ Status CountryProcessor::doubt_log(MessageSource& source, const Message& message
 }
 
 Status CountryProcessor::process(std::vector<Item> items, bool alone) {
+  for (const Item& item : items) {
+    if (!item.key.empty() && concerns_store(item.message)) unfinished_[item.key] = item.tries;
+  }
   if (auto noted = note_tries(items, alone); !noted) return noted;
   Round round;
   round.alone = alone;
@@ -269,8 +287,9 @@ Status CountryProcessor::process(std::vector<Item> items, bool alone) {
     note_seen(item.message, round.changes);
   }
   round.changes.processed = settled_.mark();
-  if (auto committed = store_.commit(round.changes); !committed) return committed;
-  if (auto ended = store_.begin_try({}); !ended) return ended;
+  if (auto committed = store_->commit(round.changes); !committed) return committed;
+  if (auto ended = store_->begin_try({}); !ended) return ended;
+  unfinished_.clear();
   for (std::size_t i = 0; i < items.size(); ++i) conclude(std::move(items[i]), trials[i]);
   return {};
 }
@@ -282,25 +301,46 @@ Status CountryProcessor::note_tries(const std::vector<Item>& items, bool alone) 
     if (item.key.empty() || given_up || !concerns_store(item.message)) continue;
     tries.push_back({item.key, alone ? item.tries + 1 : 0});
   }
-  return tries.empty() ? Status{} : store_.note_tries(tries);
+  return tries.empty() ? Status{} : store_->note_tries(tries);
 }
 
 Status CountryProcessor::begin_try(const Item& item, bool alone) {
   if (alone || !concerns_store(item.message)) return {};
-  return store_.begin_try(item.key);
+  return store_->begin_try(item.key);
 }
 
 Status CountryProcessor::charge_interrupted() {
-  if (std::exchange(charged_interrupted_, true)) return {};
-  const std::string key = store_.begun_try();
-  if (key.empty()) return {};
-  const auto tries = store_.tries(key);
+  if (charged_interrupted_) return {};
+  const std::string key = store_->begun_try();
+  if (auto charged = key.empty() ? Status{} : charge(key); !charged) return charged;
+  charged_interrupted_ = true;
+  return {};
+}
+
+Status CountryProcessor::charge(const std::string& key) {
+  const auto tries = store_->tries(key);
   if (!tries) return failure(tries.error());
   if (tries->value_or(1) == 0) {
     const std::vector<Tries> charged{{key, 1}};
-    if (auto noted = store_.note_tries(charged); !noted) return noted;
+    if (auto noted = store_->note_tries(charged); !noted) return noted;
   }
-  return store_.begin_try({});
+  return store_->begin_try({});
+}
+
+Status CountryProcessor::excuse_unfinished() {
+  if (unfinished_.empty()) return {};
+  CountryChanges changes;
+  for (const auto& [key, tries] : unfinished_) {
+    if (tries == 0) {
+      changes.settled.push_back(key);
+    } else {
+      changes.failed.push_back({key, tries});
+    }
+  }
+  if (auto committed = store_->commit(changes); !committed) return committed;
+  if (auto ended = store_->begin_try({}); !ended) return ended;
+  unfinished_.clear();
+  return {};
 }
 
 Result<CountryProcessor::Trial> CountryProcessor::try_one(Item& item, Round& round) {
@@ -340,7 +380,7 @@ Result<std::optional<CountryEntry>> CountryProcessor::entry_of(AppointmentId app
                                                                const Round& round) const {
   const auto found = round.entries.find(appointment);
   if (found != round.entries.end()) return std::optional(found->second);
-  return store_.find(appointment);
+  return store_->find(appointment);
 }
 
 // What was noted before the try is forgotten, unless the message failed and comes again.
@@ -356,6 +396,7 @@ Status CountryProcessor::count_try(Item& item, Trial& trial, Round& round) {
     round.changes.settled.push_back(item.key);
     return {};
   }
+  unfinished_[item.key] = item.tries;
   round.changes.failed.push_back({item.key, item.tries});
   if (item.tries >= options_.max_tries) {
     trial = {.verdict = Verdict::kGiveUp, .reason = reasons::kProcessingFailed};
@@ -363,7 +404,7 @@ Status CountryProcessor::count_try(Item& item, Trial& trial, Round& round) {
   if (round.alone) return {};
   // Its group may never come to its end.
   const std::vector<Tries> failed{{item.key, item.tries}};
-  return store_.note_tries(failed);
+  return store_->note_tries(failed);
 }
 
 void CountryProcessor::conclude(Item item, const Trial& trial) {

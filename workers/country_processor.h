@@ -29,6 +29,10 @@
 // A stream that ends before what the store has seen is taken for one that is still being filled:
 // which way it went shows when it gets there.
 //
+// A store that fails. That step is an error, and the store is of no use any more: begin() goes on
+// with one that was opened anew, as after a start. Messages that were being tried just then are not
+// charged for it. See processor_keeper.h.
+//
 // One processor per store, and one store per country and bus. One thread; counters() from any.
 #pragma once
 
@@ -60,15 +64,18 @@ struct ProcessorOptions {
 
 class CountryProcessor final : public Piece {
  public:
-  // Borrows all but country and options.
+  // Borrows all but country and options. Needs a store before it is stepped: begin().
   static Result<std::unique_ptr<CountryProcessor>> open(CountryCode country, Bus& bus,
-                                                        CountryStore& store,
                                                         const CountryRules& rules,
                                                         const Codec& codec, const Clock& clock,
                                                         const ProcessorOptions& options);
+  // Works with that store from the next step on, and knows of any before it no more than a new
+  // process would. Borrows it, until it is given another.
+  void begin(CountryStore& store);
 
   std::string_view name() const override { return name_; }
-  // Error: the store cannot be read or written. Nothing of the batch is acknowledged.
+  // Error: the store cannot be read or written. Nothing of the batch is acknowledged, and the next
+  // step needs another store. Corruption: it is damaged.
   Result<bool> step() override;
   const ConsumerCounters& counters() const { return counters_; }
   // Why nothing is received; empty when all is well. Any thread.
@@ -95,12 +102,14 @@ class CountryProcessor final : public Piece {
     bool alone = false;
   };
 
-  CountryProcessor(CountryCode country, Bus& bus, CountryStore& store, const CountryRules& rules,
-                   const Codec& codec, const Clock& clock, const ProcessorOptions& options,
+  CountryProcessor(CountryCode country, Bus& bus, const CountryRules& rules, const Codec& codec,
+                   const Clock& clock, const ProcessorOptions& options,
                    std::unique_ptr<MessageSource> events,
                    std::unique_ptr<MessageSource> redelivered,
                    std::unique_ptr<Publisher> publisher);
 
+  // Forgets what was received, and what is under way: all of it comes again.
+  void forget_messages();
   Status keep_consumers();
   // Everything behind the store's mark comes again.
   void begin_behind_mark();
@@ -130,6 +139,9 @@ class CountryProcessor final : public Piece {
   Status begin_try(const Item& item, bool alone);
   // Whoever a group was up to when an earlier process ended is charged for it, once.
   Status charge_interrupted();
+  Status charge(const std::string& key);
+  // What a store that failed kept from being finished has the tries that it had before.
+  Status excuse_unfinished();
   // Error: the store cannot be read.
   Result<Trial> try_one(Item& item, Round& round);
   Result<Trial> decide(const Item& item, Round& round);
@@ -146,7 +158,7 @@ class CountryProcessor final : public Piece {
   const CountryCode country_;
   const std::string name_;
   Bus& bus_;
-  CountryStore& store_;
+  CountryStore* store_ = nullptr;
   const CountryRules& rules_;
   const Codec& codec_;
   const ProcessorOptions options_;
@@ -161,6 +173,8 @@ class CountryProcessor final : public Piece {
   bool mark_fits_ = false;  // when the stream was last looked at
   std::vector<Message> received_;
   std::vector<Item> group_;
+  // What is being tried, and how often each has failed; after a step that failed, what that left.
+  std::map<std::string, std::uint32_t> unfinished_;
   // To be tried alone, by their tries; bounded by max_ack_pending of the consumers.
   std::multimap<std::uint32_t, Item> suspects_;
   // The publications that are waited for before one that has failed is tried again.

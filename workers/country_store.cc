@@ -54,8 +54,8 @@ std::optional<AppointmentRequested> read_request(const FlatJson& json) {
 
 auto corrupt() {
   return failure(ErrorCode::kCorruption,
-                 "an entry of a country's store cannot be read: stop, delete the folder of the "
-                 "country, start again");
+                 "an entry of a country's store cannot be read; the store is filled again once its "
+                 "folder is deleted");
 }
 
 }  // namespace

@@ -3,9 +3,13 @@
 //
 // It can be deleted at any time: it is filled again by reprocessing the events. One owner process,
 // one thread. Adapters: rocksdb/ and memory/; both pass tests/contract/workers.
+//
+// A store that has failed is closed and opened anew, and then says what it holds: what was
+// acknowledged, or what it held at some time before that. A sync that failed is not tried again.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -56,13 +60,13 @@ bool must_sync(const CountryChanges& changes);
 // The mark as it is after the changes.
 CountryMark raised(CountryMark mark, const CountryChanges& changes);
 
-// Errors of writes are final: the processor must stop (a failed sync is never retried).
+// After an error it can only be closed. Corruption: what is stored is damaged.
 class CountryStore {
  public:
+  // Closes it. What was acknowledged before an error is kept.
   virtual ~CountryStore() = default;
 
   virtual CountryMark mark() const = 0;
-  // Corruption: the stored entry cannot be read; delete the store's folder.
   virtual Result<std::optional<CountryEntry>> find(AppointmentId appointment) const = 0;
   // nullopt: not being tried.
   virtual Result<std::optional<std::uint32_t>> tries(std::string_view message) const = 0;
@@ -80,6 +84,18 @@ class CountryStore {
   virtual Status commit(const CountryChanges& changes) = 0;
   // Forgets everything and belongs to that log from now on. Durable.
   virtual Status reset(std::string_view log_source) = 0;
+};
+
+// Where a country's store is kept. One thread.
+class CountryStoreHome {
+ public:
+  virtual ~CountryStoreHome() = default;
+  // Opens the store, or makes one where there is none; one at a time. FailedPrecondition: another
+  // process holds it, or it is of an unknown format. Corruption: it is damaged. Unavailable: the
+  // disk does not let it be opened now.
+  virtual Result<std::unique_ptr<CountryStore>> open() = 0;
+  // Deletes a store that nobody has open. What stays of it is seen when it is opened.
+  virtual void discard() = 0;
 };
 
 // Entries as JSON objects, for adapters that store bytes.

@@ -4,7 +4,6 @@
 #include <iterator>
 
 #include "workers/nats/nats_bus.h"
-#include "workers/rocksdb/rocksdb_country_store.h"
 
 namespace citas::ops {
 
@@ -22,41 +21,33 @@ Result<RulesByCountry> load_country_rules(const std::optional<std::filesystem::p
   return rules;
 }
 
-// A store that cannot be read, or whose making was cut short, is no loss: it is filled from the
-// bus.
-static Result<std::unique_ptr<workers::RocksDbCountryStore>> open_store(
-    const std::filesystem::path& folder) {
-  auto opened = workers::RocksDbCountryStore::open(folder);
-  if (opened || opened.error().code != ErrorCode::kCorruption) return opened;
-  std::error_code ignored;
-  std::filesystem::remove_all(folder, ignored);
-  return workers::RocksDbCountryStore::open(folder);
+workers::ProcessorKeeper::Hooks note_stores(JsonLog& log) {
+  return {.on_store_lost =
+              [&log](std::string_view piece, const Error& error) {
+                log.error("a country's store has failed and will be opened again",
+                          {{"piece", piece}, {"reason", std::string_view(error.message)}});
+              },
+          .on_store_back =
+              [&log](std::string_view piece) {
+                log.info("the country's store is open again", {{"piece", piece}});
+              }};
 }
 
 Result<std::unique_ptr<ProcessorRunner>> ProcessorRunner::start(
     CountryCode country, const workers::NatsOptions& nats, const std::filesystem::path& store,
     workers::ConfiguredRules rules, const Codec& codec, const Clock& clock,
     const WorkerHooks& hooks) {
-  std::unique_ptr<ProcessorRunner> runner(new ProcessorRunner(country, std::move(rules)));
+  std::unique_ptr<ProcessorRunner> runner(new ProcessorRunner(country, std::move(rules), store));
   auto bus = workers::NatsBus::open(nats, runner->wakeup_);
   if (!bus) return failure(bus.error());
   runner->bus_ = *std::move(bus);
-  auto opened = open_store(store);
-  if (!opened) return failure(opened.error());
-  runner->store_ = *std::move(opened);
-  auto processor = workers::CountryProcessor::open(country, *runner->bus_, *runner->store_,
-                                                   runner->watched_rules_, codec, clock, {});
-  if (!processor) return failure(processor.error());
-  runner->processor_ = *std::move(processor);
+  auto keeper = workers::ProcessorKeeper::open(
+      country, *runner->bus_, runner->home_, runner->watched_rules_, codec, clock, {}, hooks.store);
+  if (!keeper) return failure(keeper.error());
+  runner->keeper_ = *std::move(keeper);
   runner->thread_ = std::make_unique<workers::WorkerThread>(
-      std::string(runner->processor_->name()), runner->wakeup_,
-      std::vector<workers::Piece*>{runner->processor_.get()},
-      [stopped = &runner->stopped_, tell = hooks.on_processor_stopped](std::string_view piece,
-                                                                       const Error& error) {
-        stopped->set("stopped: " + error.message + "; restart it");
-        tell(piece, error);
-      },
-      hooks.may_step);
+      std::string(runner->keeper_->name()), runner->wakeup_,
+      std::vector<workers::Piece*>{runner->keeper_.get()}, hooks.on_fatal, hooks.may_step);
   runner->watch(hooks);
   return runner;
 }
@@ -69,7 +60,7 @@ void ProcessorRunner::watch(const WorkerHooks& hooks) {
                           " ms, and what comes behind it waits: see "
                           "ops/runbooks/poison-messages.md"};
     hangs_.set(error.message);
-    tell(processor_->name(), error);
+    tell(keeper_->name(), error);
   };
   watch_ = std::make_unique<workers::HangWatchThread>(
       watched_rules_, hooks.check_limit,
@@ -78,10 +69,8 @@ void ProcessorRunner::watch(const WorkerHooks& hooks) {
 }
 
 std::string ProcessorRunner::trouble() const {
-  for (std::string trouble : {stopped_.text(), hangs_.text()}) {
-    if (!trouble.empty()) return trouble;
-  }
-  return processor_->trouble();
+  std::string hangs = hangs_.text();
+  return hangs.empty() ? keeper_->trouble() : hangs;
 }
 
 Result<std::unique_ptr<FanOut::Line>> FanOut::connect(const workers::NatsOptions& nats) {

@@ -15,10 +15,10 @@
 #include "events/base/clock.h"
 #include "events/codec.h"
 #include "events/event_log.h"
+#include "ops/citas/json_log.h"
 #include "workers/bus.h"
 #include "workers/confirmation_consumer.h"
 #include "workers/counters.h"
-#include "workers/country_processor.h"
 #include "workers/country_rules.h"
 #include "workers/country_store.h"
 #include "workers/dead_letter_recorder.h"
@@ -26,8 +26,10 @@
 #include "workers/hang_watch.h"
 #include "workers/nats/nats_options.h"
 #include "workers/pending_appointments.h"
+#include "workers/processor_keeper.h"
 #include "workers/reconciler.h"
 #include "workers/relay.h"
+#include "workers/rocksdb/rocksdb_country_store.h"
 #include "workers/wakeup.h"
 
 namespace citas::ops {
@@ -38,17 +40,20 @@ using OnWorkerFatal = std::function<void(std::string_view piece, const Error&)>;
 struct WorkerHooks {
   // A piece failed for good, and the log is in doubt: the process should end.
   OnWorkerFatal on_fatal;
-  // A processor failed for good. Its store can be made again: the others go on.
-  OnWorkerFatal on_processor_stopped;
   // A check of a processor's rules has not come back within the limit: only the end of the process
   // ends it.
   OnWorkerFatal on_processor_hangs;
+  // A processor waits until its store can be opened again; the others go on.
+  workers::ProcessorKeeper::Hooks store = {};
   // Asked before each step; while it says no, the bus keeps what comes.
   std::function<bool()> may_step;
   // The streams did not match the log, and are made again from it.
   std::function<void(const std::string& why)> on_streams_replaced = [](const std::string&) {};
   std::chrono::milliseconds check_limit = workers::kDefaultCheckLimit;
 };
+
+// Writes down what becomes of the stores. Borrows the log.
+workers::ProcessorKeeper::Hooks note_stores(JsonLog& log);
 
 using RulesByCountry = std::map<CountryCode, workers::ConfiguredRules>;
 // The rules in a file; none refuse anything. InvalidArgument, NotFound: names the file.
@@ -68,24 +73,24 @@ class ProcessorRunner {
   CountryCode country() const { return country_; }
   // Why nothing moves; empty when all is well. Any thread.
   std::string trouble() const;
-  const workers::ConsumerCounters& counters() const { return processor_->counters(); }
+  const workers::ConsumerCounters& counters() const { return keeper_->counters(); }
   // See WorkerThread::beats().
   std::uint64_t beats() const { return thread_->beats(); }
 
  private:
-  ProcessorRunner(CountryCode country, workers::ConfiguredRules rules)
-      : country_(country), rules_(std::move(rules)) {}
+  ProcessorRunner(CountryCode country, workers::ConfiguredRules rules,
+                  const std::filesystem::path& store)
+      : country_(country), rules_(std::move(rules)), home_(store) {}
   void watch(const WorkerHooks& hooks);
 
   const CountryCode country_;
   const workers::ConfiguredRules rules_;
   const workers::WatchedRules watched_rules_{rules_};
-  workers::Trouble stopped_;
+  workers::RocksDbCountryStoreHome home_;
   workers::Trouble hangs_;
   workers::Wakeup wakeup_;
   std::unique_ptr<workers::Bus> bus_;
-  std::unique_ptr<workers::CountryStore> store_;
-  std::unique_ptr<workers::CountryProcessor> processor_;
+  std::unique_ptr<workers::ProcessorKeeper> keeper_;
   std::unique_ptr<workers::WorkerThread> thread_;
   std::unique_ptr<workers::HangWatchThread> watch_;
 };

@@ -159,8 +159,8 @@ int run_worker(const WorkerOptions& options, LogLevel log_level) {
     std::_Exit(exit_code_of(error));
   };
   WorkerHooks hooks{.on_fatal = on_fatal,
-                    .on_processor_stopped = on_fatal,
                     .on_processor_hangs = on_hang,
+                    .store = note_stores(log),
                     .may_step = [] { return true; }};
   hooks.check_limit = options.check_limit;
   auto runner = ProcessorRunner::start(

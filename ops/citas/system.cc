@@ -164,17 +164,13 @@ WorkerHooks System::worker_hooks() {
               [this](std::string_view piece, const Error& error) {
                 on_fatal_({error.code, std::string(piece) + ": " + error.message});
               },
-          .on_processor_stopped =
-              [this](std::string_view piece, const Error& error) {
-                json_log_.error("processor stopped",
-                                {{"piece", piece}, {"reason", std::string_view(error.message)}});
-              },
           // It cannot be ended alone, and all the others go on: /readyz tells.
           .on_processor_hangs =
               [this](std::string_view piece, const Error& error) {
                 json_log_.error("processor hangs",
                                 {{"piece", piece}, {"reason", std::string_view(error.message)}});
               },
+          .store = note_stores(json_log_),
           .may_step =
               [this] {
                 return free_space_->has_room() && (!bus_disk_ || bus_disk_->has_room()) &&

@@ -1,10 +1,11 @@
-"""A write or a sync that fails: the server stops acknowledging, says why, and ends; nothing that it
-acknowledged is lost, and nothing is tried again."""
+"""A write or a sync that fails. Of the log: the server stops acknowledging, says why, and ends;
+nothing that it acknowledged is lost, and nothing is tried again. Of a country's own store: its
+processor opens the store again by itself, and goes on."""
 
 import pytest
 
 from client import Client
-from harness import Server, citas
+from harness import CITAS, Process, Server, citas, wait_until
 from traced_disk import TracedDisk, needs_tracing
 
 BOOKED_BEFORE = 20
@@ -61,3 +62,54 @@ def test_a_failed_write_ends_the_server(tmp_path, calls, error, path, reason):
     repeated = again.client.book("00001", 1, key="key-1")
     assert repeated.replayed and repeated.json["appointmentId"] == acknowledged[0]
     again.stop()
+
+
+class Worker:
+    """A country's worker, and the folder that it works in."""
+
+    def __init__(self, folder, url):
+        self.folder = folder
+        self.data = folder / "data"
+        command = [CITAS, "worker", "--country", "PE", "--nats", url, "--data", self.data]
+        self.process = Process(command, folder / "worker.log")
+
+
+def fail_syncs_of_the_country(process):
+    """Every one, of the write-ahead log that its store has now."""
+    (file,) = process.data.glob("countries/PE/*.log")
+    return TracedDisk(process, "fdatasync", "error=EIO", file)
+
+
+def check_news(process):
+    """It said what had failed, once, and that it is over, and its disk was asked only once."""
+    output = process.process.output()
+    lost = [line for line in output.splitlines() if "store has failed" in line]
+    assert len(lost) == 1 and "countries/PE" in lost[0] and "disk-dying.md" in lost[0], output
+    assert output.count("store is open again") == 1, output
+
+
+def test_a_country_s_store_that_fails_is_opened_again(tmp_path):
+    server = Server(tmp_path).start()
+    before = server.client.book("00001", 1).json["appointmentId"]
+    server.settled("00001", before)
+    disk = fail_syncs_of_the_country(server)
+    during = server.client.book("00001", 2).json["appointmentId"]
+    cancelled = server.client.cancel("00001", before)
+    assert cancelled.status == 200
+    assert server.settled("00001", during)["status"] == "completed"
+    assert server.client.get("/readyz").json == {"status": "ok"}
+    server.stop()
+    check_news(server)
+    assert disk.calls().count(True) == 1, "a sync that failed was tried again"
+
+
+def test_a_worker_s_store_that_fails_is_opened_again(tmp_path, new_server, nats):
+    server = new_server("--nats", nats.url, "--workers", "none").start()
+    worker = Worker(tmp_path, nats.url)
+    server.settled("00001", server.client.book("00001", 1).json["appointmentId"])
+    fail_syncs_of_the_country(worker)
+    during = server.client.book("00001", 2).json["appointmentId"]
+    assert server.settled("00001", during)["status"] == "completed"
+    wait_until(lambda: "store is open again" in worker.process.output(), "it says so")
+    assert worker.process.terminate() == 0
+    check_news(worker)

@@ -36,15 +36,19 @@ enum class Fault : std::size_t {
   // Of an append to the log: it fails, and had its effect or not. That ends the server.
   kFailAppend,
   kLoseAppended,
-  // Of a write to a country's store, likewise. That ends the worker.
+  // Of a country's store: a write, likewise; a read, and what it finds is damaged. That closes it.
+  // And its opening after that, for a while.
   kFailStoreWrite,
   kLoseStoreWrite,
+  kFailStoreRead,
+  kDamageStore,
+  kFailStoreOpening,
   // What comes of all this: never chosen, only counted.
   kDelay,     // of a message
   kOvertake,  // of a message by a later one
   kDieInAStep,
   kStopServer,  // by the error that it met
-  kStopWorker,
+  kReopenStore,
 };
 
 struct FaultKind {
@@ -75,13 +79,16 @@ inline constexpr std::array kFaultKinds{
     FaultKind{"append failed after its effect", 40},
     FaultKind{"store write failed without effect", 20},
     FaultKind{"store write failed after its effect", 20},
+    FaultKind{"store read failed", 15},
+    FaultKind{"store found damaged", 5},
+    FaultKind{"store could not be opened", 500},
     FaultKind{"message delayed"},
     FaultKind{"message overtaken"},
     FaultKind{"process died within a step"},
     FaultKind{"server stopped by an error of its log"},
-    FaultKind{"worker stopped by an error of its store"},
+    FaultKind{"country store opened again after an error"},
 };
-static_assert(kFaultKinds.size() == static_cast<std::size_t>(Fault::kStopWorker) + 1);
+static_assert(kFaultKinds.size() == static_cast<std::size_t>(Fault::kReopenStore) + 1);
 using FaultCounts = std::array<std::uint64_t, kFaultKinds.size()>;  // by Fault
 
 // Safeguards that can be taken away. Then the model has to find a violation, or it finds none ever.
@@ -144,7 +151,6 @@ class Adversary {
     longest_delay_ms_ = 0;
     overtaking_ = false;
   }
-  std::uint64_t count_of(Fault fault) const { return counts_[index(fault)]; }
   const FaultCounts& counts() const { return counts_; }
 
  private:

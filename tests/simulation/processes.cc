@@ -88,19 +88,14 @@ void Server::cut_connections() {
 
 Worker::Worker(const Surroundings& around, CountryCode country, CountryDisk& disk,
                const workers::CountryRules& rules, Fuse& fuse)
-    : adversary_(around.adversary),
-      store_(disk, fuse, around.adversary),
+    : home_(disk, fuse, around.adversary),
       bus_(around.broker, around.clock, around.random, around.adversary, fuse),
-      processor_(opened(workers::CountryProcessor::open(country, bus_, store_, rules, around.codec,
-                                                        around.clock, kProcessor))) {}
+      keeper_(opened(workers::ProcessorKeeper::open(country, bus_, home_, rules, around.codec,
+                                                    around.clock, kProcessor, {}))) {}
 
 bool Worker::step(std::size_t) {
-  const auto stepped = processor_->step();
-  if (!stepped) {
-    CHECK(stepped.error().code == ErrorCode::kUnknownOutcome);
-    adversary_.count(Fault::kStopWorker);
-    throw Crash{};
-  }
+  const auto stepped = keeper_->step();
+  CHECK(stepped.has_value());
   return *stepped;
 }
 

@@ -14,9 +14,9 @@
 #include "tests/simulation/simulated_bus.h"
 #include "tests/simulation/simulated_disk.h"
 #include "workers/confirmation_consumer.h"
-#include "workers/country_processor.h"
 #include "workers/country_rules.h"
 #include "workers/dead_letter_recorder.h"
+#include "workers/processor_keeper.h"
 #include "workers/reconciler.h"
 #include "workers/relay.h"
 
@@ -86,10 +86,9 @@ class Worker final : public Process {
   void cut_connections() override { bus_.cut(); }
 
  private:
-  Adversary& adversary_;
-  SimulatedStore store_;
+  SimulatedStoreHome home_;
   SimulatedBus bus_;
-  std::unique_ptr<workers::CountryProcessor> processor_;
+  std::unique_ptr<workers::ProcessorKeeper> keeper_;
 };
 
 }  // namespace citas::simulation

@@ -2,10 +2,11 @@
 //
 // The log's disk keeps what append() wrote; a country's disk keeps what was synced, and of the
 // rest, after a power cut, what came first. Every call is a moment at which the process may die,
-// before and after it had its effect.
+// before and after it had its effect; and every write and read may fail.
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -108,6 +109,9 @@ class SimulatedStore final : public workers::CountryStore {
 
   workers::CountryMark mark() const override { return disk_.content().mark(); }
   Result<std::optional<workers::CountryEntry>> find(AppointmentId appointment) const override {
+    CHECK(!failed_);
+    if (adversary_.strikes(Fault::kFailStoreRead)) return fail(ErrorCode::kUnavailable);
+    if (adversary_.strikes(Fault::kDamageStore)) return fail(ErrorCode::kCorruption);
     return disk_.content().find(appointment);
   }
   Result<std::optional<std::uint32_t>> tries(std::string_view message) const override {
@@ -139,15 +143,15 @@ class SimulatedStore final : public workers::CountryStore {
   Status write(CountryDisk::Write write, bool sync) {
     CHECK(!failed_);
     fuse_.burn();
-    if (adversary_.strikes(Fault::kFailStoreWrite)) return fail();
+    if (adversary_.strikes(Fault::kFailStoreWrite)) return fail(ErrorCode::kUnavailable);
     disk_.write(std::move(write), sync);
     fuse_.burn();
-    if (adversary_.strikes(Fault::kLoseStoreWrite)) return fail();
+    if (adversary_.strikes(Fault::kLoseStoreWrite)) return fail(ErrorCode::kUnavailable);
     return {};
   }
-  Status fail() {
+  tl::unexpected<Error> fail(ErrorCode code) const {
     failed_ = true;
-    return failure(ErrorCode::kUnknownOutcome, "the simulated disk failed");
+    return failure(code, "the simulated disk failed");
   }
 
   void plant() {
@@ -159,7 +163,33 @@ class SimulatedStore final : public workers::CountryStore {
   CountryDisk& disk_;
   Fuse& fuse_;
   Adversary& adversary_;
-  bool failed_ = false;
+  mutable bool failed_ = false;  // and so may only be closed
+};
+
+// The store of one worker process. Borrows all.
+class SimulatedStoreHome final : public workers::CountryStoreHome {
+ public:
+  SimulatedStoreHome(CountryDisk& disk, Fuse& fuse, Adversary& adversary)
+      : disk_(disk), fuse_(fuse), adversary_(adversary) {}
+
+  Result<std::unique_ptr<workers::CountryStore>> open() override {
+    if (was_open_) {
+      fuse_.burn();
+      if (adversary_.strikes(Fault::kFailStoreOpening)) {
+        return failure(ErrorCode::kUnavailable, "the simulated disk fails still");
+      }
+      adversary_.count(Fault::kReopenStore);
+    }
+    was_open_ = true;
+    return std::make_unique<SimulatedStore>(disk_, fuse_, adversary_);
+  }
+  void discard() override { disk_.replace({}); }
+
+ private:
+  CountryDisk& disk_;
+  Fuse& fuse_;
+  Adversary& adversary_;
+  bool was_open_ = false;
 };
 
 }  // namespace citas::simulation

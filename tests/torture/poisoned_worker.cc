@@ -70,9 +70,10 @@ class PoisonedRules final : public CountryRules {
   nats.url = argv[2];
   const auto bus = NatsBus::open(nats, wakeup).value();
   const auto store = RocksDbCountryStore::open(argv[3]).value();
-  const auto processor = CountryProcessor::open(CountryCode::parse(argv[1]).value(), *bus, *store,
-                                                rules, codec, clock, options)
+  const auto processor = CountryProcessor::open(CountryCode::parse(argv[1]).value(), *bus, rules,
+                                                codec, clock, options)
                              .value();
+  processor->begin(*store);
   while (true) {
     if (!processor->step().value()) wakeup.wait_for(std::chrono::milliseconds{20});
   }

@@ -77,8 +77,9 @@ std::optional<AppointmentId> appointment_of(std::string_view key) {
 std::string tries_key(std::string_view message) { return std::string("t").append(message); }
 
 Error store_error(const std::filesystem::path& folder, const rocksdb::Status& status) {
-  const ErrorCode code = is_damage(status) ? ErrorCode::kCorruption : ErrorCode::kUnavailable;
-  return {code, "country store " + folder.string() + ": " + status.ToString()};
+  std::string message = "country store " + folder.string() + ": " + status.ToString();
+  if (is_damage(status)) return {ErrorCode::kCorruption, message};
+  return {ErrorCode::kUnavailable, message.append(next_step(status))};
 }
 
 // RocksDB's own addition of little-endian numbers.
@@ -95,7 +96,9 @@ rocksdb::Options db_options() {
   options.write_buffer_size = kWriteBufferBytes;
   options.max_background_jobs = 2;
   options.info_log = std::make_shared<SilentLogger>();
-  // Allocated ahead, so that a disk that fills up between two looks at it stops no processor.
+  // Whoever is told of an error closes it: it must not begin to write again by itself.
+  options.max_bgerror_resume_count = 0;
+  // Allocated ahead, so that a disk that fills up between two looks at it holds no processor up.
   options.max_total_wal_size = kWalBytes;
   options.manifest_preallocation_size = kManifestBytes;
   options.merge_operator = adder();
@@ -119,7 +122,7 @@ class TryingFile {
     file_ = file;
     descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (descriptor_ < 0) return failed();
-    // Its space is taken now, so that a disk that fills up stops no processor here.
+    // Its space is taken now, so that a disk that fills up holds no processor up here.
     return std::filesystem::file_size(file) < kTryingBytes ? write({}) : Status{};
   }
 
@@ -156,12 +159,6 @@ class Store final : public RocksDbCountryStore {
   // `disk` may be null: this machine's.
   Store(std::filesystem::path folder, const std::shared_ptr<rocksdb::FileSystem>& disk)
       : folder_(std::move(folder)), env_(disk ? rocksdb::NewCompositeEnv(disk) : nullptr) {}
-  ~Store() override {
-    if (!write_failed_) return;
-    // Closing would write again, which Debian's RocksDB answers by ending the process.
-    static_cast<void>(db_.release());
-    static_cast<void>(env_.release());
-  }
 
   Status open() {
     std::error_code error;
@@ -283,7 +280,7 @@ class Store final : public RocksDbCountryStore {
     if (!whole) return failure(whole.error());
     if (!*whole) return empty();
     // RocksDB allocates its write-ahead log with the first write: now, so that a disk that fills up
-    // before there is something to write stops no processor.
+    // before there is something to write holds no processor up.
     if (auto written = write_format(); !written) return written;
     return read_mark();
   }
@@ -339,7 +336,6 @@ class Store final : public RocksDbCountryStore {
     options.sync = sync;
     const auto status = db_->Write(options, &batch);
     if (status.ok()) ++batches_;
-    write_failed_ |= !status.ok();
     if (!status.ok()) return failure(store_error(folder_, status));
     return {};
   }
@@ -350,10 +346,21 @@ class Store final : public RocksDbCountryStore {
   TryingFile trying_;
   CountryMark mark_;
   std::uint64_t batches_ = 0;  // ever written
-  bool write_failed_ = false;
 };
 
 }  // namespace
+
+Result<std::unique_ptr<CountryStore>> RocksDbCountryStoreHome::open() {
+  auto opened = RocksDbCountryStore::open(folder_);
+  if (!opened) return failure(std::move(opened.error()));
+  return *std::move(opened);
+}
+
+void RocksDbCountryStoreHome::discard() {
+  std::error_code ignored;
+  // Where it is a disk of its own, the folder stays, and is empty.
+  std::filesystem::remove_all(folder_, ignored);
+}
 
 Result<std::unique_ptr<RocksDbCountryStore>> RocksDbCountryStore::open(
     const std::filesystem::path& folder) {

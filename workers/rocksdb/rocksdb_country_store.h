@@ -20,6 +20,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <utility>
 
 #include "workers/country_store.h"
 
@@ -43,6 +44,17 @@ class RocksDbCountryStore : public CountryStore {
   // Every entry, by appointment id. Corruption, Unavailable: cannot be read to its end.
   using Visit = std::function<void(AppointmentId, const CountryEntry&)>;
   virtual Status visit(const Visit& visit) const = 0;
+};
+
+// A store's folder.
+class RocksDbCountryStoreHome final : public CountryStoreHome {
+ public:
+  explicit RocksDbCountryStoreHome(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  Result<std::unique_ptr<CountryStore>> open() override;
+  void discard() override;
+
+ private:
+  const std::filesystem::path folder_;
 };
 
 }  // namespace citas::workers

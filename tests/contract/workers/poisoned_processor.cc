@@ -37,8 +37,9 @@ class PoisonedRules final : public CountryRules {
   options.url = url;
   const auto bus = std::move(*NatsBus::open(options, wakeup));
   const auto store = std::move(*RocksDbCountryStore::open(folder));
-  const auto processor = std::move(*CountryProcessor::open(*CountryCode::parse("PE"), *bus, *store,
-                                                           rules, codec, clock, {.max_tries = 3}));
+  const auto processor = std::move(*CountryProcessor::open(*CountryCode::parse("PE"), *bus, rules,
+                                                           codec, clock, {.max_tries = 3}));
+  processor->begin(*store);
   while (true) {
     const auto stepped = processor->step();
     CHECK(stepped.has_value());

@@ -1,7 +1,8 @@
-// One operation of the disk fails under a country's own store. Its processor is told, and the next
-// start finds what was acknowledged, or a store that is empty, or refused, and so filled again;
-// never one whose mark claims what it does not hold.
+// One operation of the disk fails under a country's own store. Its processor is told, and whoever
+// opens it next, the same process or another one, finds what was acknowledged, or a store that is
+// empty, or refused, and so filled again; never one whose mark claims what it does not hold.
 #include <algorithm>
+#include <optional>
 
 #include "tests/torture/disk/chosen.h"
 #include "tests/torture/disk/country_history.h"
@@ -58,6 +59,7 @@ class CountryIoSuite {
       check_reopened(disk->after_crash(), history);
       const Loss loss = kAllLosses[random_() % kAllLosses.size()];
       check_reopened(disk->after_power_cut(loss, random_), history);
+      check_reopened_in_place(disk, history);
     } catch (const Defect& defect) {
       throw Defect("country store, " + std::string(to_string(fault.kind)) + " number " +
                    std::to_string(fault.number) + " failed: " + defect.what());
@@ -93,7 +95,8 @@ class CountryIoSuite {
     }
   }
 
-  void check_reopened(const Disk& disk, const CountryHistory& history) {
+  // What is known of the store when it has been used again; nullopt: it says that it is damaged.
+  std::optional<CountryHistory> check_reopened(const Disk& disk, const CountryHistory& history) {
     {
       const auto store = open(disk);
       if (!store) return check_refusal(store.error());
@@ -103,14 +106,26 @@ class CountryIoSuite {
     }
     CountryHistory next = history;
     must(live(disk, next));
+    return next;
+  }
+
+  // As its processor does. A sync has failed, and no other will write what it should have; but it
+  // can be read still, and counts from now on. Only a power cut tells whether it was written anew.
+  void check_reopened_in_place(const Disk& disk, const CountryHistory& history) {
+    const auto next = check_reopened(disk, history);
+    if (!next) return;
+    ++report_.checked["country stores opened again in place, and cut off after that"];
+    const Loss loss = kAllLosses[random_() % kAllLosses.size()];
+    check_reopened(disk->after_power_cut(loss, random_), *next);
   }
 
   // Its processor empties a store that says so, and only such a one.
-  void check_refusal(const Error& error) {
+  std::nullopt_t check_refusal(const Error& error) {
     if (error.code != ErrorCode::kCorruption) {
       throw Defect("does not open again: " + error.message);
     }
     ++report_.checked["country stores that say they are damaged, and so filled again"];
+    return std::nullopt;
   }
 
   void check_held(const CountryAnswers& held, const CountryHistory& history) {

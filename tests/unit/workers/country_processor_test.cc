@@ -6,7 +6,7 @@ namespace citas::workers {
 namespace {
 
 using std::chrono::milliseconds;
-using testing::ElementsAre;
+using ::testing::ElementsAre;
 
 TEST_F(ProcessorTest, RegistersAndConfirmsItsCountryOnly) {
   const auto mine = world_.request(kPeru);

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <set>
 
+#include "tests/support/forwarding_store.h"
 #include "tests/unit/workers/log_world.h"
 #include "workers/country_processor.h"
 #include "workers/dead_letter.h"
@@ -41,50 +42,38 @@ class TestRules final : public CountryRules {
 };
 
 // A store on which the process dies: before a commit, or right after it, or after being emptied.
-class CrashingStore final : public CountryStore {
+class CrashingStore final : public citas::testing::ForwardingStore {
  public:
   enum class Crash { kNever, kBeforeCommit, kAfterCommit, kAfterReset };
 
-  explicit CrashingStore(CountryStore& inner) : inner_(inner) {}
-  CountryMark mark() const override { return inner_.mark(); }
-  Result<std::optional<CountryEntry>> find(AppointmentId id) const override {
-    return inner_.find(id);
-  }
-  Result<std::optional<std::uint32_t>> tries(std::string_view message) const override {
-    return inner_.tries(message);
-  }
-  Status note_tries(std::span<const Tries> tries) override { return inner_.note_tries(tries); }
-  Status begin_try(std::string_view message) override { return inner_.begin_try(message); }
-  std::string begun_try() const override { return inner_.begun_try(); }
+  using ForwardingStore::ForwardingStore;
   Status commit(const CountryChanges& changes) override {
     const bool spared = only && std::ranges::none_of(changes.entries, [&](const auto& entry) {
                           return entry.appointment == *only;
                         });
     if (crash == Crash::kBeforeCommit && !spared) throw Died{};
-    auto committed = inner_.commit(changes);
+    auto committed = ForwardingStore::commit(changes);
     if (crash == Crash::kAfterCommit) throw Died{};
     return committed;
   }
   Status reset(std::string_view log_source) override {
-    auto emptied = inner_.reset(log_source);
+    auto emptied = ForwardingStore::reset(log_source);
     if (crash == Crash::kAfterReset) throw Died{};
     return emptied;
   }
 
   Crash crash = Crash::kNever;
   std::optional<AppointmentId> only;  // it dies before the commits of this appointment
-
- private:
-  CountryStore& inner_;
 };
 
-class ProcessorTest : public testing::Test {
+class ProcessorTest : public ::testing::Test {
  protected:
   ProcessorTest() { start(); }
 
   void start() {
-    processor_ = std::move(*CountryProcessor::open(kPeru, bus_, store_, rules_, world_.codec,
-                                                   world_.clock, {.max_tries = 3}));
+    processor_ = std::move(
+        *CountryProcessor::open(kPeru, bus_, rules_, world_.codec, world_.clock, {.max_tries = 3}));
+    processor_->begin(store_);
   }
   void run(int ticks = 60) {
     for (int i = 0; i < ticks; ++i) {

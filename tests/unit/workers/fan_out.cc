@@ -10,8 +10,8 @@ FanOut::FanOut(LogWorld& world, Bus& bus, const Clock& clock, Wakeup& wakeup,
   relay_ = std::move(*Relay::open(world.log, bus, clock, {}));
   pieces_.push_back(relay_.get());
   for (const auto& [code, country] : countries) {
-    auto processor =
-        CountryProcessor::open(code, bus, *country.store, *country.rules, world.codec, clock, {});
+    auto processor = CountryProcessor::open(code, bus, *country.rules, world.codec, clock, {});
+    (*processor)->begin(*country.store);
     pieces_.push_back(processor->get());
     processors_.emplace(code, std::move(*processor));
   }
