@@ -386,6 +386,7 @@ Result<std::optional<CountryEntry>> CountryProcessor::entry_of(AppointmentId app
 // What was noted before the try is forgotten, unless the message failed and comes again.
 Status CountryProcessor::count_try(Item& item, Trial& trial, Round& round) {
   item.tries += 1;
+  const Sending sending = sending_of(item.message);
   if (item.key.empty()) {
     if (trial.verdict == Verdict::kRetry) {
       trial = {.verdict = Verdict::kGiveUp, .reason = reasons::kMalformedMessage};
@@ -394,6 +395,8 @@ Status CountryProcessor::count_try(Item& item, Trial& trial, Round& round) {
   }
   if (trial.verdict != Verdict::kRetry) {
     round.changes.settled.push_back(item.key);
+    // Rare: what was given up before an operator's retry.
+    if (sending.retry != Position{0}) round.changes.ended.push_back(sending.event);
     return {};
   }
   unfinished_[item.key] = item.tries;

@@ -20,8 +20,9 @@
 // before waits until what was published before it is on the bus, so that a message that crashes the
 // process delays its neighbours by one crash. After max_tries a dead letter is published, and the
 // message terminated only when that is acknowledged; an operator's retry gives it a new set of
-// tries (redelivery.h). Messages that cannot be read, or are of another country, are dead letters
-// at once.
+// tries (redelivery.h). The tries of what was given up stay, so that no copy of it is tried again,
+// until a retry succeeds: a key for each death that the log records. Messages that cannot be read,
+// or are of another country, are dead letters at once.
 //
 // Healing. The store holds which log it belongs to, the last event that it has seen, and the hash
 // there. If the stream is of another log, of another epoch of it (a backup was restored), or of one

@@ -49,6 +49,8 @@ struct CountryChanges {
   std::vector<Entry> entries;
   std::vector<Tries> failed;         // tried, and to be tried again, or given up
   std::vector<std::string> settled;  // messages whose tries can be forgotten
+  // Events whose sendings all have come to an end, so that the tries of each can be.
+  std::vector<std::string> ended;
   // These raise the mark; 0, or less than it, leaves it.
   std::uint64_t processed = 0;
   std::uint64_t seen = 0;

@@ -27,6 +27,9 @@ Status MemoryCountryStore::begin_try(std::string_view message) {
 Status MemoryCountryStore::commit(const CountryChanges& changes) {
   for (const auto& [appointment, entry] : changes.entries) entries_[appointment] = entry;
   for (const std::string& message : changes.settled) tries_.erase(message);
+  for (const std::string& event : changes.ended) {
+    std::erase_if(tries_, [&](const auto& noted) { return noted.first.starts_with(event); });
+  }
   for (const Tries& failed : changes.failed) tries_[failed.message] = failed.count;
   mark_ = raised(std::move(mark_), changes);
   return {};

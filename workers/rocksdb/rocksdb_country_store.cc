@@ -228,6 +228,9 @@ class Store final : public RocksDbCountryStore {
       batch.Put(entry_key(appointment), encode(entry));
     }
     for (const std::string& message : changes.settled) batch.Delete(tries_key(message));
+    for (const std::string& event : changes.ended) {
+      if (auto forgotten = forget_tries(event, batch); !forgotten) return forgotten;
+    }
     for (const Tries& failed : changes.failed) {
       batch.Put(tries_key(failed.message), big_endian(failed.count));
     }
@@ -283,6 +286,17 @@ class Store final : public RocksDbCountryStore {
     // before there is something to write holds no processor up.
     if (auto written = write_format(); !written) return written;
     return read_mark();
+  }
+
+  // Of all sendings of an event: their keys begin with it.
+  Status forget_tries(const std::string& event, rocksdb::WriteBatch& batch) const {
+    const std::string prefix = tries_key(event);
+    const std::unique_ptr<rocksdb::Iterator> noted(db_->NewIterator({}));
+    for (noted->Seek(prefix); noted->Valid() && noted->key().starts_with(prefix); noted->Next()) {
+      batch.Delete(noted->key());
+    }
+    if (!noted->status().ok()) return failure(store_error(folder_, noted->status()));
+    return {};
   }
 
   Status write_format() {

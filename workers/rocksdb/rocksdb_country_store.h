@@ -5,7 +5,7 @@
 //   'm'                          processed, 8 bytes big-endian ‖ log source
 //   's'                          seen, 8 bytes big-endian ‖ the hash there
 //   'a' ‖ appointment id (16)    the entry, as JSON (country_store.h)
-//   't' ‖ event id               tries, 4 bytes big-endian
+//   't' ‖ key of a message       tries, 4 bytes big-endian
 //
 // Beside them a file TRYING: the key of the message that is tried just now, and zeros, 128 bytes
 // together; rewritten in place without a sync.

@@ -113,6 +113,19 @@ TEST_P(CountryStoreContract, TriesAreNotedSettledAndKeptWhenFailed) {
   EXPECT_EQ(store().tries("c").value(), 1U);
 }
 
+TEST_P(CountryStoreContract, TheTriesOfAnEventThatHasEndedAreForgottenWithAllItsSendings) {
+  const std::vector<Tries> noted{{"a", 5}, {"a/r7", 5}, {"a/r12", 1}, {"b", 5}, {"b/r7", 5}};
+  ASSERT_TRUE(store().note_tries(noted));
+  ASSERT_TRUE(store().commit({.settled = {"a/r12"}, .ended = {"a"}}));
+  home_->reopen();
+  for (const char* message : {"a", "a/r7", "a/r12"}) {
+    EXPECT_EQ(store().tries(message).value(), std::nullopt) << message;
+  }
+  for (const char* message : {"b", "b/r7"}) {
+    EXPECT_EQ(store().tries(message).value(), 5U) << message;
+  }
+}
+
 TEST_P(CountryStoreContract, AResetForgetsEverythingAndNamesTheLog) {
   const std::vector<Tries> noted{{"a", 1}};
   ASSERT_TRUE(store().note_tries(noted));

@@ -159,8 +159,14 @@ TEST_F(ProcessorTest, ARetriedMessageGetsANewSetOfTries) {
   EXPECT_EQ(letter.letter.message_id, event);
   EXPECT_EQ(letter.retry, Position{7});
   rules_.failing.clear();
+  for (const char* given_up : {"", "/r7"}) {
+    EXPECT_EQ(store_.tries(event + given_up).value(), 3U) << "so that no copy is tried again";
+  }
   send("/r8/1");
   EXPECT_EQ(confirmations().size(), 1U);
+  for (const char* forgotten : {"", "/r7", "/r8"}) {
+    EXPECT_EQ(store_.tries(event + forgotten).value(), std::nullopt) << forgotten;
+  }
 }
 
 // A message that kills the process: its group is tried once, then each of it alone. What dies is
