@@ -22,13 +22,24 @@ WorkerThread::WorkerThread(std::string name, Wakeup& wakeup, std::vector<Piece*>
       may_step_(std::move(may_step)),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
-WorkerThread::~WorkerThread() {
+WorkerThread::~WorkerThread() { request_stop(); }
+
+void WorkerThread::request_stop() {
   thread_.request_stop();
   wakeup_.notify();
 }
 
+bool WorkerThread::ends_by(std::chrono::steady_clock::time_point deadline) const {
+  return ended_.wait_until(deadline) == std::future_status::ready;
+}
+
 void WorkerThread::run(const std::stop_token& stop) {
   name_this_thread(name_);
+  step_until_stopped(stop);
+  end_.set_value();
+}
+
+void WorkerThread::step_until_stopped(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     ++beats_;
     bool worked = false;

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <string>
 #include <thread>
 #include <vector>
@@ -26,6 +28,10 @@ class WorkerThread {
       std::function<bool()> may_step = [] { return true; });
   // Stops after the current step, and joins.
   ~WorkerThread();
+  // Stops after the current step. Any thread.
+  void request_stop();
+  // Whether it has ended, or does so in time. Any thread.
+  bool ends_by(std::chrono::steady_clock::time_point deadline) const;
   // Grows at least every few hundred milliseconds while the thread lives, and stands still while a
   // step hangs. Any thread.
   std::uint64_t beats() const { return beats_; }
@@ -34,6 +40,7 @@ class WorkerThread {
 
  private:
   void run(const std::stop_token& stop);
+  void step_until_stopped(const std::stop_token& stop);
   // False when a piece has failed for good.
   bool step_all(bool& worked);
 
@@ -43,6 +50,8 @@ class WorkerThread {
   const std::function<void(std::string_view, const Error&)> on_fatal_;
   const std::function<bool()> may_step_;
   std::atomic<std::uint64_t> beats_{0};
+  std::promise<void> end_;
+  const std::shared_future<void> ended_ = end_.get_future().share();
   std::jthread thread_;
 };
 

@@ -3,9 +3,20 @@
 #include <fstream>
 #include <iterator>
 
-#include "workers/nats/nats_bus.h"
-
 namespace citas::ops {
+namespace {
+
+// Steps take milliseconds. One that takes longer waits for a bus that does not answer, and would do
+// so for seconds, several times in turn.
+constexpr std::chrono::seconds kStopPatience{1};
+
+void join(std::unique_ptr<workers::WorkerThread>& thread, workers::NatsBus& bus,
+          std::chrono::steady_clock::time_point deadline) {
+  if (!thread->ends_by(deadline)) bus.interrupt();
+  thread.reset();
+}
+
+}  // namespace
 
 Result<RulesByCountry> load_country_rules(const std::optional<std::filesystem::path>& file) {
   if (!file) return RulesByCountry{};
@@ -50,6 +61,16 @@ Result<std::unique_ptr<ProcessorRunner>> ProcessorRunner::start(
       std::vector<workers::Piece*>{runner->keeper_.get()}, hooks.on_fatal, hooks.may_step);
   runner->watch(hooks);
   return runner;
+}
+
+ProcessorRunner::~ProcessorRunner() {
+  if (!thread_) return;
+  request_stop();
+  stop_by(std::chrono::steady_clock::now() + kStopPatience);
+}
+
+void ProcessorRunner::stop_by(std::chrono::steady_clock::time_point deadline) {
+  join(thread_, *bus_, deadline);
 }
 
 void ProcessorRunner::watch(const WorkerHooks& hooks) {
@@ -141,9 +162,15 @@ Result<std::unique_ptr<FanOut>> FanOut::start(const FanOutParts& parts,
 }
 
 void FanOut::stop() {
+  const auto deadline = std::chrono::steady_clock::now() + kStopPatience;
+  // All at once, so that each waits for its own step and not for the others'.
+  for (const auto& runner : processors_) runner->request_stop();
+  for (const auto& line : {recording_.get(), publishing_.get()}) line->thread->request_stop();
+  for (const auto& runner : processors_) runner->stop_by(deadline);
   processors_.clear();
-  recording_->thread.reset();
-  publishing_->thread.reset();
+  for (const auto& line : {recording_.get(), publishing_.get()}) {
+    join(line->thread, *line->bus, deadline);
+  }
 }
 
 std::string FanOut::trouble() const {

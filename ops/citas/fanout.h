@@ -2,6 +2,7 @@
 // confirmations and dead letters, and one processor for each of its countries.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -16,7 +17,6 @@
 #include "events/codec.h"
 #include "events/event_log.h"
 #include "ops/citas/json_log.h"
-#include "workers/bus.h"
 #include "workers/confirmation_consumer.h"
 #include "workers/counters.h"
 #include "workers/country_rules.h"
@@ -24,6 +24,7 @@
 #include "workers/dead_letter_recorder.h"
 #include "workers/driver.h"
 #include "workers/hang_watch.h"
+#include "workers/nats/nats_bus.h"
 #include "workers/nats/nats_options.h"
 #include "workers/pending_appointments.h"
 #include "workers/processor_keeper.h"
@@ -69,6 +70,14 @@ class ProcessorRunner {
                                                         workers::ConfiguredRules rules,
                                                         const Codec& codec, const Clock& clock,
                                                         const WorkerHooks& hooks);
+  ~ProcessorRunner();
+  ProcessorRunner(const ProcessorRunner&) = delete;
+  ProcessorRunner& operator=(const ProcessorRunner&) = delete;
+
+  // Stops after what is under way. Returns before.
+  void request_stop() { thread_->request_stop(); }
+  // Joins its thread. What still waits for the bus then is cut off from it.
+  void stop_by(std::chrono::steady_clock::time_point deadline);
 
   CountryCode country() const { return country_; }
   // Why nothing moves; empty when all is well. Any thread.
@@ -89,7 +98,7 @@ class ProcessorRunner {
   workers::RocksDbCountryStoreHome home_;
   workers::Trouble hangs_;
   workers::Wakeup wakeup_;
-  std::unique_ptr<workers::Bus> bus_;
+  std::unique_ptr<workers::NatsBus> bus_;
   std::unique_ptr<workers::ProcessorKeeper> keeper_;
   std::unique_ptr<workers::WorkerThread> thread_;
   std::unique_ptr<workers::HangWatchThread> watch_;
@@ -114,7 +123,8 @@ class FanOut {
                                                const RulesByCountry& rules,
                                                const WorkerHooks& hooks);
 
-  // Joins the threads; nothing is lost, the rest is redelivered. Then the sequencer may stop.
+  // Joins the threads, soon also where the bus does not answer; nothing is lost, the rest is
+  // redelivered. Then the sequencer may stop.
   void stop();
 
   bool connected() const { return publishing_->bus->connected(); }
@@ -129,7 +139,7 @@ class FanOut {
   // A connection and what is stepped on it.
   struct Line {
     workers::Wakeup wakeup;
-    std::unique_ptr<workers::Bus> bus;
+    std::unique_ptr<workers::NatsBus> bus;
     std::unique_ptr<workers::WorkerThread> thread;
   };
   FanOut() = default;

@@ -1,10 +1,14 @@
 """Everything but the log may be deleted, and every process may die."""
 
 import itertools
+import os
 import shutil
+import signal
 import time
 
 import pytest
+
+from harness import wait_until
 
 INSUREDS = [f"{number:05}" for number in range(1, 9)]
 FOLDERS = ["bus", "countries", "projections"]
@@ -149,6 +153,29 @@ def test_clients_are_served_while_the_bus_is_down(new_server, nats):
     server.all_settled(INSUREDS)
     statuses = [server.client.appointment(*pair)["status"] for pair in made]
     assert statuses == ["cancelled"] * 10 + ["completed"] * 90
+
+
+def test_a_bus_that_does_not_answer_holds_no_stop_up(new_server, nats):
+    """Each of the threads waits for it just now, some of them several times in turn."""
+    server = new_server("--nats", nats.url).start()
+    book_some(server.client, 1, 20)
+    server.all_settled(INSUREDS)
+    os.kill(nats.process.pid, signal.SIGSTOP)
+    try:
+        book_some(server.client, 1001, 20)
+        wait_until(lambda: "processor-" in bus_trouble(server), "processors notice")
+        started = time.monotonic()
+        server.stop()
+        assert time.monotonic() - started < 5
+    finally:
+        os.kill(nats.process.pid, signal.SIGCONT)
+    server.start()
+    server.all_settled(INSUREDS)
+
+
+def bus_trouble(server):
+    parts = server.client.get("/readyz?verbose").json["parts"]
+    return next(part for part in parts if part["name"] == "bus").get("reason", "")
 
 
 def test_killed_again_and_again_while_starting(new_server):

@@ -154,6 +154,8 @@ NatsBus::~NatsBus() {
   if (connection_ != nullptr) natsConnection_Close(connection_.get());
 }
 
+void NatsBus::interrupt() { natsConnection_Close(connection_.get()); }
+
 Status NatsBus::require_connected() const {
   if (connected()) return {};
   return failure(ErrorCode::kUnavailable, "the bus is " + connection());

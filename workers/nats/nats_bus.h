@@ -32,6 +32,9 @@ class NatsBus final : public Bus {
   // URL makes no sense.
   static Result<std::unique_ptr<NatsBus>> open(const NatsOptions& options, Wakeup& wakeup);
   ~NatsBus() override;
+  // Ends the connection for good: what is asked of the server just now fails, and so does all that
+  // comes. For whoever has to stop and cannot wait for a bus that does not answer. Any thread.
+  void interrupt();
   NatsBus(const NatsBus&) = delete;
   NatsBus& operator=(const NatsBus&) = delete;
 

@@ -58,6 +58,32 @@ TEST(WorkerThread, ReportsAPieceThatFailsForGood) {
   EXPECT_EQ(message, "broken");
 }
 
+// Is stepped once, until the test lets it go on.
+class Hanging final : public Piece {
+ public:
+  std::string_view name() const override { return "hanging"; }
+  Result<bool> step() override {
+    begun.count_down();
+    go_on.wait();
+    return false;
+  }
+
+  std::latch begun{1};
+  std::latch go_on{1};
+};
+
+TEST(WorkerThread, TellsWhetherItHasEndedInTime) {
+  using Clock = std::chrono::steady_clock;
+  Wakeup wakeup;
+  Hanging hanging;
+  WorkerThread thread("test", wakeup, {&hanging}, [](auto, const Error&) {});
+  hanging.begun.wait();
+  thread.request_stop();
+  EXPECT_FALSE(thread.ends_by(Clock::now() + std::chrono::milliseconds{1}));
+  hanging.go_on.count_down();
+  EXPECT_TRUE(thread.ends_by(Clock::now() + std::chrono::minutes{1}));
+}
+
 // Must not be stepped before the test allows it.
 class Waiting final : public Piece {
  public:
