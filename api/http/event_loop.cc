@@ -100,11 +100,8 @@ void EventLoop::on_event(Connection& connection, std::uint32_t events) {
     return;
   }
   if ((events & EPOLLIN) != 0) connection.readable = true;
-  if ((events & EPOLLRDHUP) != 0) {
-    connection.peer_done = true;
-    // Nobody waits for news with half a connection; somebody who left would hold his place.
-    if (connection.phase == Phase::kParked) close(connection);
-  }
+  // It may still read: what it has asked for is answered.
+  if ((events & EPOLLRDHUP) != 0) connection.peer_done = true;
   if ((events & EPOLLOUT) != 0 && connection.phase == Phase::kWriting) flush(connection);
   read_on(connection);
 }
