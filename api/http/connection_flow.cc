@@ -109,6 +109,7 @@ void EventLoop::progress(Connection& connection, RequestReader::Progress progres
   const Instant begun = connection.exchange->begun;
   switch (progress) {
     case RequestReader::Progress::kHead:
+      if (!connection.exchange->reader.has_begun()) return stay_idle(connection);
       if (connection.phase == Phase::kHead) return;
       connections_.move(connection, Phase::kHead, begun + limits_.head_deadline);
       return;
@@ -126,6 +127,13 @@ void EventLoop::progress(Connection& connection, RequestReader::Progress progres
       refuse(connection, connection.exchange->reader.refusal(), true);
       return;
   }
+}
+
+// An empty line behind a body is not a request that is late.
+void EventLoop::stay_idle(Connection& connection) {
+  connection.exchange.reset();
+  if (connection.phase == Phase::kIdle) return;
+  connections_.move(connection, Phase::kIdle, now_ + limits_.idle_timeout);
 }
 
 // All responses before this one have left, so the few bytes find room, or the peer is not reading.

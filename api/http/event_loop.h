@@ -90,6 +90,7 @@ class EventLoop {
   void feed(Connection& connection, std::string_view bytes);
   void begin(Connection& connection);
   void progress(Connection& connection, RequestReader::Progress progress);
+  void stay_idle(Connection& connection);
   void say_continue(Connection& connection);
   void handle(Connection& connection);
   void run_handler(Connection& connection);

@@ -30,6 +30,8 @@ class RequestReader {
   // Takes what belongs to this request off the front of `bytes`.
   Progress consume(std::string_view& bytes);
 
+  // Whether anything of a request has come, but for the empty line that may precede it.
+  bool has_begun() const { return scanned_ > (skipped_empty_line_ ? 2U : 0U); }
   const RequestHead& head() const { return head_; }
   const Refusal& refusal() const { return *refusal_; }
 

@@ -36,7 +36,7 @@ class Application {
   virtual Pool classify(const Request& request) const noexcept = 0;
   virtual Outcome handle(const Request& request) = 0;
   // Says in the application's terms why the server refused a request. The request holds what was
-  // understood of it, which may be nothing. Called on the threads that own the connections.
+  // understood of it, which may be nothing. Called on any thread of the server; must not block.
   virtual Response refuse(const Refusal& refusal, const Request& request) = 0;
   // Told of every response; `duration` runs from the whole request received until the response is
   // ready to be sent.

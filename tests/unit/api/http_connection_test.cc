@@ -214,6 +214,18 @@ TEST_F(HttpTest, IdleConnectionIsClosedSilently) {
   EXPECT_EQ(used.rest(), "");
 }
 
+// Some clients send one behind each body.
+TEST_F(HttpTest, EmptyLineBehindABodyIsNotASlowRequest) {
+  options.limits.head_deadline = 20ms;
+  options.limits.idle_timeout = 200ms;
+  serve();
+  Client client = connect();
+  client.send(post("/x", "abc") + "\r\n");
+  EXPECT_EQ(client.receive().body, "POST /x [abc]");
+  EXPECT_EQ(client.rest(), "") << "closed as any idle connection";
+  EXPECT_EQ(server->stats().requests_refused, 0U);
+}
+
 TEST_F(HttpTest, OneConnectionTooManyIsToldSo) {
   options.max_connections = 2;
   serve();
