@@ -112,10 +112,12 @@ Reply EventRoutes::page(const Call& call) const {
   const Position committed = system_.log.committed();
   std::string body = R"({"events":[)";
   std::size_t count = 0;
+  Position last{0};
   const auto next = reader_.read(filter, from, kMaxScannedPerPage, [&](const RecordView& record) {
     if (count == limit) return false;
     if (count++ > 0) body.append(1, ',');
     body.append(record.bytes);
+    last = record.position;
     return true;
   });
   if (!next) return tl::unexpected(problem_of(next.error()));
@@ -125,6 +127,8 @@ Reply EventRoutes::page(const Call& call) const {
                     has_more ? make_event_cursor(epoch, *next, filter) : std::string{});
   auto response = json_response(200, body.append(1, '}'));
   set_position(response, committed);
+  // A page changes with each event that it gains, and once more when another page follows.
+  set_entity_tag(response, epoch, has_more ? *next : last);
   return response;
 }
 
@@ -182,6 +186,7 @@ Reply EventRoutes::head(const Call& call) const {
   body.append(R"(","hash":")").append(to_hex(head->hash)).append(R"("})");
   auto response = json_response(200, std::move(body));
   set_position(response, head->position);
+  set_entity_tag(response, system_.log.epoch(), head->position);
   return response;
 }
 

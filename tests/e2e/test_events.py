@@ -124,6 +124,19 @@ def test_an_event_is_not_sent_again(filled):
     assert again.headers["citas-hash"] == event.headers["citas-hash"]
 
 
+@pytest.mark.parametrize("target", ["/events", "/events/head", "/events/999999999"])
+def test_a_position_that_does_not_come_is_503_with_the_one_reached(client, target):
+    answer = client.get(target + "?minPosition=999999999")
+    assert (answer.status, answer.json["code"]) == (503, "position_not_reached")
+    assert answer.position == answer.json["position"]
+
+
+def test_what_has_not_changed_is_not_sent_again(filled):
+    for target in ("/events", "/events/head", "/events?limit=3"):
+        first = filled.client.get(target)
+        assert filled.client.get(target, if_none_match=first.headers["etag"]).status == 304
+
+
 @pytest.mark.parametrize("position", ["0", "-1", "x", "01", "18446744073709551616"])
 def test_what_is_no_position_is_refused(client, position):
     assert client.get(f"/events/{position}").status in (400, 404)
@@ -137,4 +150,6 @@ def test_an_export_ends_at_the_head_it_names(filled):
 def test_no_event_carries_more_than_its_fields(filled):
     """The budget of design: a request fits 500 bytes, and names nobody but the insured's id."""
     answer = filled.client.get("/events", accept="application/x-ndjson")
-    assert max(len(line) for line in answer.body.splitlines()) <= 600
+    lines = answer.body.splitlines()
+    assert max(len(line) for line in lines if REQUESTED.encode() in line) <= 500
+    assert max(len(line) for line in lines) <= 600

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "api/event_cursor.h"
 #include "api/event_reader.h"
 #include "events/base/hex.h"
@@ -171,6 +173,32 @@ TEST_F(Events, HaveAHead) {
                   {"epoch", 1},
                   {"position", "6"},
                   {"hash", to_hex(head.hash)}}));
+}
+
+TEST_F(Events, AreNotSentAgainWhileTheyAreTheSame) {
+  const std::vector<std::string> changing{"/events/head", "/events", "/events?tag=insured:00500",
+                                          "/events?limit=6", "/events?from=7"};
+  const std::vector<std::string> steady{"/events?limit=2", "/events?to=6",
+                                        "/events?tag=insured:00501",
+                                        "/events?type=citas.appointment.confirmed.v1"};
+  std::map<std::string, http::Response> before;
+  for (const auto* targets : {&changing, &steady}) {
+    for (const std::string& target : *targets) before[target] = api.get(target);
+  }
+  const auto again = [&](const std::string& target) {
+    return api.get(target, {{"If-None-Match", header(before[target], "ETag")}});
+  };
+  for (const auto& [target, response] : before) EXPECT_EQ(again(target).status, 304) << target;
+  api.post("/appointments", booking("00500", 200));
+  for (const std::string& target : changing) {
+    const auto now = again(target);
+    EXPECT_EQ(now.status, 200) << target;
+    EXPECT_NE(now.body, before[target].body) << target;
+  }
+  for (const std::string& target : steady) {
+    EXPECT_EQ(api.get(target).body, before[target].body) << target;
+    EXPECT_EQ(again(target).status, 304) << target;
+  }
 }
 
 TEST_F(Events, WaitForMinPosition) {
