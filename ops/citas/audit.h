@@ -23,8 +23,8 @@ struct EventSource {
 };
 
 struct EventFilter {
-  std::string tag;
-  std::string type;
+  std::string tag;   // one that parse_tag() takes; empty: any
+  std::string type;  // of an event; empty: any
   std::uint64_t from = 1;
   std::uint64_t to = UINT64_MAX;
   std::size_t limit = SIZE_MAX;

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "events/event_types.h"
+#include "events/tags.h"
 #include "ops/citas/audit.h"
 #include "ops/citas/command_line.h"
 #include "ops/citas/exit_codes.h"
@@ -24,7 +25,12 @@ struct AuditFlags {
 };
 
 void add_filter(CLI::App& command, EventFilter& filter) {
-  command.add_option("--tag", filter.tag, "Only events with this tag, such as insured:00500");
+  command.add_option("--tag", filter.tag, "Only events with this tag, such as insured:00500")
+      ->check([](const std::string& tag) {
+        return parse_tag(tag) ? std::string{}
+                              : "'" + tag + "' is no tag: use insured:<id>, appointment:<uuid>, "
+                                            "slot:<country>:<id> or deadletter:<uuid>";
+      });
   command.add_option("--type", filter.type, "Only events of this type")
       ->check([](const std::string& type) {
         return is_event_type(type) ? std::string{} : "'" + type + "' is no event type";

@@ -49,14 +49,9 @@ Status read_folder(const std::filesystem::path& data, const EventFilter& filter,
   const EventLog& log = (*offline)->log();
   Selection selection(filter, (*offline)->codec(), visit);
   if (!filter.tag.empty()) {
-    const auto tag = parse_tag(filter.tag);
-    if (!tag) {
-      return failure(ErrorCode::kInvalidArgument,
-                     "--tag: use appointment:<uuid>, slot:<country>:<id>, insured:<id> or "
-                     "deadletter:<uuid>");
-    }
+    const Tag tag = parse_tag(filter.tag).value();
     const Status read =
-        log.read_tag({.tag = *tag, .first = Position{filter.from}, .last = Position{filter.to}},
+        log.read_tag({.tag = tag, .first = Position{filter.from}, .last = Position{filter.to}},
                      [&](const RecordView& record) { return selection.offer(record); });
     return read ? selection.status() : read;
   }

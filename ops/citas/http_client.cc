@@ -22,6 +22,18 @@ HeaderList header_list(const std::vector<std::string>& headers, bool json) {
   return {list, &curl_slist_free_all};
 }
 
+bool is_on_this_machine(const std::string& url) {
+  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> parsed(curl_url(), &curl_url_cleanup);
+  char* found = nullptr;
+  if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK ||
+      curl_url_get(parsed.get(), CURLUPART_HOST, &found, 0) != CURLUE_OK) {
+    return false;
+  }
+  const std::unique_ptr<char, decltype(&curl_free)> host(found, &curl_free);
+  const std::string_view name(host.get());
+  return name == "localhost" || name == "[::1]" || name.starts_with("127.");
+}
+
 struct Receiver {
   CURL* curl;
   std::string body;
@@ -65,6 +77,8 @@ Result<HttpAnswer> HttpClient::perform(std::string_view path,
   curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, list.get());
+  // A proxy to the world outside, which the environment may name, does not lead back in here.
+  if (is_on_this_machine(base_url_)) curl_easy_setopt(curl, CURLOPT_PROXY, "");
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, kConnectTimeoutMs);
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);

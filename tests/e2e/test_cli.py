@@ -142,6 +142,20 @@ def test_the_environment_stands_in_no_flags_way(filled, monkeypatch, new_server)
     assert both.returncode == 2 and "excludes" in both.stderr
 
 
+def test_a_proxy_to_the_outside_is_not_asked_for_this_machine(new_server):
+    url = new_server().start().client.url
+    named = {name: "http://127.0.0.1:1" for name in ("http_proxy", "all_proxy")}
+    for command in (("verify",), ("projections", "list"), ("events", "list")):
+        asked = citas(*command, "--url", url, **named)
+        assert asked.returncode == 0, asked.stderr
+
+
+def test_a_tag_that_no_event_has(filled):
+    for source in (("--data", filled.data), ("--url", "http://127.0.0.1:1")):
+        result = citas("events", "list", *source, "--tag", "insured: 1")
+        assert result.returncode == 2 and "deadletter:<uuid>" in result.stderr
+
+
 def test_a_type_that_no_event_has(filled):
     for command in ("list", "export"):
         result = citas("events", command, "--data", filled.data, "--type", "AppointmentRequestd")
