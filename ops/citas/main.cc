@@ -39,6 +39,12 @@ struct ServeFlags {
   bool insecure_bind = false;
 };
 
+Result<std::set<CountryCode>> countries_of(const std::string& option, const std::string& value) {
+  auto countries = parse_countries(value);
+  if (!countries) countries.error().message.insert(0, option + ": ");
+  return countries;
+}
+
 Result<ServeOptions> serve_options(const ServeFlags& flags) {
   ServeOptions options;
   options.data = flags.data;
@@ -46,13 +52,13 @@ Result<ServeOptions> serve_options(const ServeFlags& flags) {
   if (!listen) return failure(listen.error());
   options.listen = *listen;
   options.nats = flags.nats;
-  const auto countries = parse_countries(flags.countries);
+  const auto countries = countries_of("--countries", flags.countries);
   if (!countries) return failure(countries.error());
   options.countries = *countries;
   if (flags.workers == "all") {
     options.workers = *countries;
   } else if (flags.workers != "none") {
-    const auto workers = parse_countries(flags.workers);
+    const auto workers = countries_of("--workers", flags.workers);
     if (!workers) return failure(workers.error());
     options.workers = *workers;
   }

@@ -51,7 +51,7 @@ Result<ListenAddress> parse_listen_address(std::string_view text) {
 
 Result<std::set<CountryCode>> parse_countries(std::string_view text) {
   std::set<CountryCode> countries;
-  while (!text.empty()) {
+  for (bool more = true; more;) {
     const std::string_view one = text.substr(0, text.find(','));
     const auto country = CountryCode::parse(one);
     if (!country) {
@@ -59,6 +59,7 @@ Result<std::set<CountryCode>> parse_countries(std::string_view text) {
                      "'" + std::string(one) + "' is not a country code such as PE");
     }
     countries.insert(*country);
+    more = one.size() < text.size();
     text.remove_prefix(std::min(text.size(), one.size() + 1));
   }
   return countries;

@@ -26,7 +26,7 @@ struct ListenAddress {
 // "127.0.0.1:8080", "[::1]:8080". InvalidArgument: neither.
 Result<ListenAddress> parse_listen_address(std::string_view text);
 
-// "PE,CL". InvalidArgument: names what is no country code.
+// "PE,CL": at least one. InvalidArgument: names what is no country code.
 Result<std::set<CountryCode>> parse_countries(std::string_view text);
 std::string to_string(const std::set<CountryCode>& countries);
 

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from harness import citas
 
 
@@ -46,6 +48,14 @@ def test_what_serve_would_refuse_is_refused():
     refused = citas("config", "show", "--listen", "somewhere")
     assert refused.returncode == 2
     assert "--listen" in refused.stderr
+
+
+@pytest.mark.parametrize("option", ["--countries", "--workers"])
+@pytest.mark.parametrize("value", ["", "PE,", ",", "peru", "PE;CL"])
+def test_a_list_of_countries_has_codes_only(option, value):
+    refused = citas("config", "show", f"{option}", value)
+    assert refused.returncode == 2
+    assert option in refused.stderr and "country code" in refused.stderr
 
 
 def test_the_table_is_for_people():

@@ -23,5 +23,15 @@ TEST(ParseSize, RefusesAnythingElse) {
   }
 }
 
+TEST(ParseCountries, TakesCodesBetweenCommas) {
+  EXPECT_EQ(to_string(parse_countries("PE").value()), "PE");
+  EXPECT_EQ(to_string(parse_countries("PE,CL,PE").value()), "CL,PE");
+  for (const char* text : {"", ",", "PE,", ",PE", "PE,,CL", "pe", "PER", "PE CL"}) {
+    const auto countries = parse_countries(text);
+    ASSERT_FALSE(countries) << text;
+    EXPECT_EQ(countries.error().code, ErrorCode::kInvalidArgument);
+  }
+}
+
 }  // namespace
 }  // namespace citas::ops
