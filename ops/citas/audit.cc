@@ -10,6 +10,7 @@
 #include "ops/citas/event_reader.h"
 #include "ops/citas/exit_codes.h"
 #include "ops/citas/http_client.h"
+#include "ops/citas/json_member.h"
 #include "ops/citas/offline_log.h"
 
 namespace citas::ops {
@@ -67,13 +68,10 @@ Result<ServerHead> head_of_server(HttpClient& client) {
   const auto body = get_ok(client, "/events/head");
   if (!body) return failure(body.error());
   const auto json = Json::parse(*body, nullptr, /*allow_exceptions=*/false);
-  const auto text = [&](const char* name) {
-    return json.is_object() ? json.value(name, std::string{}) : std::string{};
-  };
-  const auto id = Uuid::parse(text("logId"));
-  const auto position = parse_position(text("position"));
+  const auto id = Uuid::parse(text_member(json, "logId"));
+  const auto position = parse_position(text_member(json, "position"));
   ServerHead head;
-  if (!id || !position || !from_hex(text("hash"), head.hash)) {
+  if (!id || !position || !from_hex(text_member(json, "hash"), head.hash)) {
     return failure(ErrorCode::kUnavailable, "the server's answer to /events/head is not readable");
   }
   head.log.id = LogId{*id};

@@ -28,8 +28,9 @@ void add_filter(CLI::App& command, EventFilter& filter) {
   command.add_option("--tag", filter.tag, "Only events with this tag, such as insured:00500")
       ->check([](const std::string& tag) {
         return parse_tag(tag) ? std::string{}
-                              : "'" + tag + "' is no tag: use insured:<id>, appointment:<uuid>, "
-                                            "slot:<country>:<id> or deadletter:<uuid>";
+                              : "'" + tag +
+                                    "' is no tag: use insured:<id>, appointment:<uuid>, "
+                                    "slot:<country>:<id> or deadletter:<uuid>";
       });
   command.add_option("--type", filter.type, "Only events of this type")
       ->check([](const std::string& type) {

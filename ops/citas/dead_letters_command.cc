@@ -8,6 +8,7 @@
 
 #include "ops/citas/exit_codes.h"
 #include "ops/citas/http_client.h"
+#include "ops/citas/json_member.h"
 #include "ops/citas/offline_log.h"
 #include "projections/dead_letters/dead_letters_query.h"
 #include "projections/memory/memory_read_store.h"
@@ -67,9 +68,9 @@ class ServerSource final : public Source {
     if (!json) return failure(json.error());
     Page page;
     page.letters = json->value("deadLetters", Json::array());
-    page.total = json->value("total", std::uint64_t{0});
+    page.total = member_or(*json, "total", std::uint64_t{0});
     const Json pagination = json->value("pagination", Json::object());
-    if (pagination.value("hasMore", false)) page.next = pagination.value("nextCursor", "");
+    if (member_or(pagination, "hasMore", false)) page.next = text_member(pagination, "nextCursor");
     return page;
   }
 

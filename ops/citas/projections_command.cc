@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "ops/citas/exit_codes.h"
 #include "ops/citas/http_client.h"
+#include "ops/citas/json_member.h"
 #include "ops/citas/offline_log.h"
 #include "projections/all_projections.h"
 #include "projections/engine.h"
@@ -18,18 +20,29 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+std::vector<std::string> all_names() {
+  std::vector<std::string> names;
+  for (const auto& projection : projections::all_projections()) {
+    names.emplace_back(projection->name());
+  }
+  return names;
+}
+
+Status check_name(const std::string& name) {
+  const auto names = all_names();
+  if (std::ranges::find(names, name) != names.end()) return {};
+  return failure(ErrorCode::kInvalidArgument,
+                 fmt::format("'{}' is no read model; there are {}", name, fmt::join(names, ", ")));
+}
+
 // What a stopped server's folder holds, in the form in which a running one answers.
 Result<Json> list_folder(const std::filesystem::path& data) {
   const auto offline = OfflineLog::open(data, RocksDbEventLog::Mode::kReadOnly);
   if (!offline) return failure(offline.error());
   const projections::RocksDbGenerations generations(data / "projections");
-  std::vector<std::string> names;
-  for (const auto& projection : projections::all_projections()) {
-    names.emplace_back(projection->name());
-  }
   const std::uint64_t committed = (*offline)->log().committed().value();
   Json list = Json::array();
-  for (const auto& stored : projections::inspect(generations, names)) {
+  for (const auto& stored : projections::inspect(generations, all_names())) {
     if (!stored.checkpoint) return failure(stored.checkpoint.error());
     const auto checkpoint = stored.checkpoint->value_or(projections::Checkpoint{});
     const std::uint64_t position = checkpoint.head.position.value();
@@ -84,18 +97,18 @@ int rebuild_folder(const ProjectionsTarget& target, const std::string& name) {
 
 std::optional<Json> find(const Json& list, const std::string& name) {
   for (const Json& one : list) {
-    if (one.is_object() && one.value("name", std::string{}) == name) return one;
+    if (text_member(one, "name") == name) return one;
   }
   return std::nullopt;
 }
 
 std::uint64_t position_in(const Json& json, const char* name) {
-  return parse_position(json.value(name, std::string{})).value_or(Position{0}).value();
+  return parse_position(text_member(json, name)).value_or(Position{0}).value();
 }
 
 projections::Progress progress_of(const Json& rebuild) {
   const std::uint64_t done = position_in(rebuild, "position");
-  const double rate = std::max(rebuild.value("eventsPerSecond", 0.0), 1.0);
+  const double rate = std::max(member_or(rebuild, "eventsPerSecond", 0.0), 1.0);
   return {done, position_in(rebuild, "target"),
           std::chrono::milliseconds(
               static_cast<std::int64_t>(1'000 * static_cast<double>(done) / rate))};
@@ -113,7 +126,7 @@ Result<Json> follow(HttpClient& client, const ProjectionsTarget& target, const s
       return failure(ErrorCode::kUnavailable, "the server no longer tells of the rebuild");
     }
     const Json& rebuild = (*projection)["rebuild"];
-    if (rebuild.value("state", std::string{}) != "running") return rebuild;
+    if (text_member(rebuild, "state") != "running") return rebuild;
     bar.update(progress_of(rebuild));
     std::this_thread::sleep_for(kPoll);
   }
@@ -126,13 +139,13 @@ int rebuild_server(const ProjectionsTarget& target, const std::string& name) {
   if (started->status != 202) return refuse(problem_of(*started));
   const auto ended = follow(client, target, name);
   if (!ended) return refuse(ended.error());
-  if (ended->value("state", std::string{}) != "completed") {
+  if (text_member(*ended, "state") != "completed") {
     return refuse(
         {ErrorCode::kUnavailable,
-         "the rebuild failed: " + ended->value("reason", std::string("no reason given"))});
+         "the rebuild failed: " + member_or(*ended, "reason", std::string("no reason given"))});
   }
   const projections::Progress progress = progress_of(*ended);
-  return report(name, ended->value("identical", false), progress.done,
+  return report(name, member_or(*ended, "identical", false), progress.done,
                 std::chrono::duration<double>(progress.elapsed).count());
 }
 
@@ -148,16 +161,18 @@ int list_projections(const ProjectionsTarget& target) {
   }
   Table table({"PROJECTION", "VERSION", "POSITION", "LAG", "DIGEST"});
   for (const Json& one : *list) {
-    table.add({one.value("name", std::string{}), std::to_string(one.value("version", 0)),
-               one.value("position", std::string{}),
-               std::to_string(one.value("lagEvents", std::uint64_t{0})),
-               one.value("digest", std::string{}).substr(0, 16)});
+    table.add({text_member(one, "name"),
+               std::to_string(member_or(one, "version", std::uint64_t{0})),
+               text_member(one, "position"),
+               std::to_string(member_or(one, "lagEvents", std::uint64_t{0})),
+               text_member(one, "digest").substr(0, 16)});
   }
   fmt::print("{}", table.text());
   return kExitOk;
 }
 
 int rebuild_projection(const ProjectionsTarget& target, const std::string& name) {
+  if (const Status known = check_name(name); !known) return refuse(known.error());
   return target.data ? rebuild_folder(target, name) : rebuild_server(target, name);
 }
 

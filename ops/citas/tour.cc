@@ -14,6 +14,7 @@
 #include "ops/citas/event_reader.h"
 #include "ops/citas/exit_codes.h"
 #include "ops/citas/http_client.h"
+#include "ops/citas/json_member.h"
 #include "ops/citas/projections_command.h"
 #include "ops/citas/terminal.h"
 
@@ -54,7 +55,7 @@ class TourClient {
       : http_(options.url),
         first_schedule_(first_schedule),
         // Fewer slots than requests, so that some are contended.
-        slots_(options.requests * 4 / 5),
+        slots_(std::max<std::size_t>(options.requests * 4 / 5, 1)),
         random_(options.seed * 1'000 + number) {}
 
   void book_one(const std::string& key) {
@@ -88,7 +89,7 @@ class TourClient {
       return std::nullopt;
     }
     if (answer->status != 201) return note(fmt::format("POST answered {}", answer->status));
-    const auto id = json.value("appointmentId", std::string{});
+    const auto id = text_member(json, "appointmentId");
     // The same insured on the same slot with the same details is the same booking.
     if (!account_.booked.emplace(id, insured).second) {
       ++account_.replayed;
@@ -101,7 +102,7 @@ class TourClient {
   void repeat(const std::string& body, const std::string& key, const std::string& id) {
     const auto answer = http_.post("/appointments", body, {"Idempotency-Key: " + key});
     if (!answer || answer->status != 201 ||
-        Json::parse(answer->body, nullptr, false).value("appointmentId", std::string{}) != id) {
+        text_member(Json::parse(answer->body, nullptr, false), "appointmentId") != id) {
       note("a retry with the same key got another outcome");
       return;
     }
@@ -201,7 +202,7 @@ class Tour {
     const auto head = get_ok(http_, "/events/head");
     if (!head) return failure(head.error());
     const auto json = Json::parse(*head, nullptr, false);
-    const auto position = parse_position(json.value("position", std::string{}));
+    const auto position = parse_position(text_member(json, "position"));
     if (!position) return failure(ErrorCode::kUnavailable, "/events/head is not readable");
     ledger_.position = position->value();
     first_schedule_ = 1 + position->value() * 1'000;  // slots that no earlier tour has used
@@ -279,10 +280,9 @@ class Tour {
     for (const auto& [id, insured] : account_.booked) {
       const auto answer = http_.get(
           fmt::format("/appointments/{}/{}?minPosition={}", insured, id, ledger_.position));
-      const auto status =
-          answer && answer->status == 200
-              ? Json::parse(answer->body, nullptr, false).value("status", std::string{})
-              : std::string{};
+      const auto status = answer && answer->status == 200
+                              ? text_member(Json::parse(answer->body, nullptr, false), "status")
+                              : std::string{};
       if (status == "completed") ++completed_;
       if (status == "cancelled") ++cancelled_;
       if (status != "completed" && status != "cancelled") ++wrong;
@@ -324,10 +324,11 @@ class Tour {
         .url = options_.url, .data = std::nullopt, .quiet = options_.quiet};
     const auto list = get_ok(http_, "/projections");
     if (!list) return false;
-    bool same = true;
     const Json json = Json::parse(*list, nullptr, false);
-    for (const Json& projection : json["projections"]) {
-      const auto name = projection.value("name", std::string{});
+    const Json all = json.is_object() ? json.value("projections", Json::array()) : Json::array();
+    bool same = !all.empty();
+    for (const Json& projection : all) {
+      const auto name = text_member(projection, "name");
       same = rebuild_projection(target, name) == kExitOk && same;
     }
     return same;

@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "ops/citas/json_member.h"
+
 namespace citas::ops::doctor {
 namespace {
 
@@ -43,14 +45,11 @@ std::string next_for(std::string_view part) {
 }
 
 Finding check_part(const Json& part) {
-  const auto text = [&](const char* name) {
-    return part.is_object() ? part.value(name, std::string{}) : std::string{};
-  };
-  const std::string name = text("name");
+  const std::string name = text_member(part, "name");
   const std::string check = std::string(kServer) + "." + name;
-  const std::string status = text("status");
+  const std::string status = text_member(part, "status");
   if (status == "ok") return ok(check, "ok");
-  const std::string what = fmt::format("{}: {}", status, text("reason"));
+  const std::string what = fmt::format("{}: {}", status, text_member(part, "reason"));
   return status == "degraded" ? warn(check, what, next_for(name))
                               : fail(check, what, next_for(name));
 }
