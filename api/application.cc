@@ -58,6 +58,7 @@ http::Response problem_response(const Problem& problem, std::string_view request
   }
   if (!problem.allow.empty()) response.headers.push_back({"Allow", problem.allow});
   if (problem.position) set_position(response, *problem.position);
+  response.cause = problem.cause;
   response.body = render(problem, request_id, now);
   return response;
 }
@@ -175,7 +176,8 @@ void Application::on_response(const http::Request& request, const http::Response
              .duration = duration,
              .request_id = header_of(response, "Request-Id"),
              .trace_id = trace_id_of(header_of(response, "traceparent")),
-             .position = header_of(response, "Citas-Position")});
+             .position = header_of(response, "Citas-Position"),
+             .cause = response.cause});
 }
 
 }  // namespace citas::api

@@ -28,6 +28,7 @@ struct ResponseObservation {
   std::string_view request_id;
   std::string_view trace_id;  // empty when the client sent none
   std::string_view position;  // Citas-Position; empty when there is none
+  std::string_view cause;     // of a failure of the server's own; empty when there is none
 };
 
 // Called by several threads at once; must not block.

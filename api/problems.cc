@@ -159,6 +159,34 @@ Json to_json(const std::vector<FieldError>& errors) {
   return list;
 }
 
+// In words that clients may read.
+Problem worded(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kUnavailable:
+      return {.code = ProblemCode::kServiceUnavailable,
+              .detail = "The server cannot take the request now; nothing was done. Retry later."};
+    case ErrorCode::kStorageFull:
+      return {.code = ProblemCode::kStorageFull,
+              .detail =
+                  "The server's disk is nearly full, so it takes no writes until its operator has "
+                  "made room; reads go on. Nothing was done; retry later with the same "
+                  "Idempotency-Key."};
+    case ErrorCode::kUnknownOutcome:
+      return {.code = ProblemCode::kUnknownOutcome,
+              .detail =
+                  "It is unknown whether the command took effect; repeat the request with "
+                  "the same Idempotency-Key."};
+    case ErrorCode::kInvalidArgument:
+    case ErrorCode::kNotFound:
+    case ErrorCode::kConflict:
+    case ErrorCode::kFailedPrecondition:
+    case ErrorCode::kCorruption:
+      return {.code = ProblemCode::kInternalError,
+              .detail = "The server failed; quote the requestId to its operator."};
+  }
+  CHECK(false);
+}
+
 }  // namespace
 
 std::span<const ProblemType> problem_catalogue() { return kCatalogue; }
@@ -254,31 +282,10 @@ Problem problem_of(const commands::Rejection& rejection) {
 }
 
 Problem problem_of(const Error& error) {
-  // The error's own message is for operators: it may name files and internals.
-  switch (error.code) {
-    case ErrorCode::kUnavailable:
-      return {.code = ProblemCode::kServiceUnavailable,
-              .detail = "The server cannot take the request now; nothing was done. Retry later."};
-    case ErrorCode::kStorageFull:
-      return {.code = ProblemCode::kStorageFull,
-              .detail =
-                  "The server's disk is nearly full, so it takes no writes until its operator has "
-                  "made room; reads go on. Nothing was done; retry later with the same "
-                  "Idempotency-Key."};
-    case ErrorCode::kUnknownOutcome:
-      return {.code = ProblemCode::kUnknownOutcome,
-              .detail =
-                  "It is unknown whether the command took effect; repeat the request with "
-                  "the same Idempotency-Key."};
-    case ErrorCode::kInvalidArgument:
-    case ErrorCode::kNotFound:
-    case ErrorCode::kConflict:
-    case ErrorCode::kFailedPrecondition:
-    case ErrorCode::kCorruption:
-      return {.code = ProblemCode::kInternalError,
-              .detail = "The server failed; quote the requestId to its operator."};
-  }
-  CHECK(false);
+  Problem problem = worded(error.code);
+  // It may name files and internals.
+  problem.cause = error.message;
+  return problem;
 }
 
 Problem problem_of_status(int status, std::string detail) {

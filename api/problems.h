@@ -78,6 +78,7 @@ struct Problem {
   std::optional<AppointmentId> appointment = {};  // kAlreadyBooked: the one they hold
   std::optional<Position> position = {};          // kPositionNotReached: the one reached
   std::string allow = {};                         // kMethodNotAllowed: the methods
+  std::string cause = {};  // what went wrong inside, for the operator's log: never sent
 };
 
 // All invalid fields at once; the detail is made of their messages.

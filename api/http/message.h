@@ -72,6 +72,7 @@ struct Response {
   std::string body;
   PieceProducer stream;    // when set, the body is what it produces, of any size; `body` is unused
   std::string_view route;  // label for metrics: a pattern of ours, of static storage
+  std::string cause;       // of a failure, for Application::on_response(): never sent
 };
 
 // Numbers of what Server::advance() tells of, each with a position of its own.

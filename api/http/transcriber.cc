@@ -207,7 +207,7 @@ Response refusal_in_words(Application& application, const Refusal& refusal,
   try {
     return application.refuse(refusal, request);
   } catch (...) {
-    return Response{refusal.status, {}, {}, {}, {}};
+    return Response{.status = refusal.status};
   }
 }
 

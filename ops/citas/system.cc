@@ -270,7 +270,8 @@ void System::observe(const api::ResponseObservation& response) {
         std::chrono::duration_cast<std::chrono::microseconds>(response.duration).count()},
        {"request_id", response.request_id},
        {"trace_id", response.trace_id},
-       {"position", response.position}});
+       {"position", response.position},
+       {"reason", response.cause}});
 }
 
 std::vector<api::PartHealth> System::parts() const {

@@ -157,6 +157,20 @@ TEST(RequestingAnAppointment, IsOfUnknownOutcomeWhenTheDiskFails) {
   expect_problem(api.post("/appointments", booking("00001", 100)), 503, "unknown_outcome");
 }
 
+TEST(RequestingAnAppointment, TellsOperatorsAloneWhatFailed) {
+  Api api(Api::Sequencing::kStepped);
+  api.sequencer.admit_batches([] { return failure(ErrorCode::kCorruption, "/data/7.sst is cut"); });
+  auto outcome = api.handle(request("POST", "/appointments", {{"Content-Type", "application/json"}},
+                                    booking("00001", 100)));
+  Waiter waiter;
+  std::get<http::Deferred>(outcome)(waiter.completion());
+  api.step();
+  const auto response = waiter.wait();
+  expect_problem(response, 500, "internal_error", {"7.sst"});
+  api.application().on_response({}, response, {});
+  EXPECT_EQ(api.observed.back().cause, "/data/7.sst is cut");
+}
+
 TEST(RequestingAnAppointment, IsRefusedWhileTheDiskIsNearlyFull) {
   Api api(Api::Sequencing::kStepped);
   api.sequencer.admit_batches([] { return failure(ErrorCode::kStorageFull, "7 B left"); });

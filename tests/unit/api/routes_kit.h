@@ -48,7 +48,7 @@ class ScriptedProjections final : public ProjectionsPort {
 };
 
 struct Observed {
-  std::string method, route, request_id, trace_id, position;
+  std::string method, route, request_id, trace_id, position, cause;
   int status;
 };
 
