@@ -17,6 +17,13 @@ void LiveProjection::add_listener(std::function<void(Position)> listener) {
   listeners_.push_back(std::move(listener));
 }
 
+Error LiveProjection::tell_damage(Error damage) const {
+  if (!on_damage_) return damage;
+  on_damage_(damage);
+  return {ErrorCode::kUnavailable,
+          name_ + " is damaged and is being built anew: " + damage.message};
+}
+
 void LiveProjection::replace(std::shared_ptr<const ReadStore> store) {
   // What is replaced may be the last reference, whose end takes long: let go of it unlocked.
   const std::lock_guard lock(mutex_);

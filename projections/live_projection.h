@@ -37,6 +37,16 @@ class LiveProjection {
   // not block. Add all of them before the first step.
   void add_listener(std::function<void(Position)> listener);
 
+  // Called with each error of reading that means damage, on the reader's thread: must not block.
+  // Set before the first read. With it, damage reads as Unavailable, since somebody mends it.
+  void on_damage(std::function<void(const Error&)> listener) { on_damage_ = std::move(listener); }
+  // What was read of a store of this read model, for whoever asked; tells of damage on the way.
+  template <typename T>
+  Result<T> checked(Result<T> read) const {
+    if (read || read.error().code != ErrorCode::kCorruption) return read;
+    return failure(tell_damage(std::move(read).error()));
+  }
+
   // --- For the engine. ---
   void replace(std::shared_ptr<const ReadStore> store);
   // Nothing is served before `position` is reached.
@@ -44,8 +54,11 @@ class LiveProjection {
   void advance(Position position);
 
  private:
+  Error tell_damage(Error damage) const;
+
   const std::string name_;
   std::vector<std::function<void(Position)>> listeners_;
+  std::function<void(const Error&)> on_damage_;
   std::atomic<std::uint64_t> position_{0};
   std::atomic<std::uint64_t> serve_from_{0};
   std::atomic<bool> serving_{false};

@@ -34,6 +34,27 @@ Status ProjectionsAdmin::start_rebuild(std::string_view name) {
   return {};
 }
 
+bool ProjectionsAdmin::may_mend(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  const auto last = rebuilds_.find(name);
+  if (last != rebuilds_.end() && last->second.state != api::Rebuild::State::kCompleted)
+    return false;
+  const auto now = clock_.monotonic();
+  Clock::Monotonic& again = mend_again_[name];
+  if (now < again) return false;
+  again = now + kMendingPause;
+  return true;
+}
+
+void ProjectionsAdmin::mend(const std::string& name, const Error& damage) {
+  if (!may_mend(name)) return;
+  const Status started = start_rebuild(name);
+  log_.error(
+      started ? "read model is damaged and is built anew from the log"
+              : "read model is damaged and cannot be built anew now",
+      {{"projection", std::string_view(name)}, {"reason", std::string_view(damage.message)}});
+}
+
 void ProjectionsAdmin::allow_rebuilds(bool allowed) {
   const std::lock_guard lock(mutex_);
   allowed_ = allowed;
@@ -65,6 +86,14 @@ void ProjectionsAdmin::report(const projections::RebuildReport& report) {
   if (report.is_identical()) {
     log_.info("projection rebuilt, identical to the one it replaced",
               {{"projection", report.name}, {"events", events}, {"duration_ms", ms}});
+    return;
+  }
+  if (report.unreadable) {
+    log_.warning("projection rebuilt in the place of one that could not be read",
+                 {{"projection", report.name},
+                  {"events", events},
+                  {"duration_ms", ms},
+                  {"reason", std::string_view(report.unreadable->message)}});
     return;
   }
   log_.error("projection rebuilt: the one that had served was WRONG and has been replaced",

@@ -51,8 +51,8 @@ System::~System() {
   bus_start_ = {};
   if (fanout_) fanout_->stop();
   sequencer_thread_.reset();
-  admin_.reset();
   projection_driver_.reset();
+  admin_.reset();
 }
 
 Status System::measure_disk() {
@@ -99,6 +99,9 @@ Status System::open_projections() {
   live.add_listener(tell(api::Feed::kAppointments));
   letters.add_listener(tell(api::Feed::kDeadLetters));
   admin_ = std::make_unique<ProjectionsAdmin>(*engine_, json_log_);
+  for (const std::string& name : engine_->names()) {
+    engine_->live(name).on_damage([this, name](const Error& why) { admin_->mend(name, why); });
+  }
   return {};
 }
 
@@ -217,6 +220,7 @@ Status System::start_http() {
       *engine_, committed_, [this](std::string_view name, const Error& error) {
         json_log_.error("projection step failed",
                         {{"projection", name}, {"reason", std::string_view(error.message)}});
+        if (error.code == ErrorCode::kCorruption) admin_->mend(std::string(name), error);
         const std::lock_guard lock(stuck_mutex_);
         stuck_.insert_or_assign(std::string(name), Stuck{engine_->live(name).position(), error});
       });

@@ -261,9 +261,9 @@ Result<AppointmentsPage> AppointmentsQuery::list(const TenantId& tenant, const I
   if (!store) return failure(store.error());
   const bool is_whole = page.cursor.empty() && page.limit == kDefaultPageLimit;
   if (is_whole && filter == AppointmentsFilter{}) return list_whole(*store, tenant, insured);
-  return ask(**store, [&](ReadView& view) {
+  return live_.checked(ask(**store, [&](ReadView& view) {
     return ListReader(view, tenant, insured, filter, log_.fingerprint_key()).read(page);
-  });
+  }));
 }
 
 // The list that is asked for without a word about it.
@@ -272,18 +272,19 @@ Result<AppointmentsPage> AppointmentsQuery::list_whole(
     const InsuredId& insured) const {
   const std::string key = summary_key(tenant, insured);
   if (auto kept = pages_->find(key, store)) return *std::move(kept);
-  return ask(*store, [&](ReadView& view) {
+  return live_.checked(ask(*store, [&](ReadView& view) {
     auto page = ListReader(view, tenant, insured, {}, log_.fingerprint_key()).read({});
     if (page) pages_->keep(key, store, view.revision(), *page);
     return page;
-  });
+  }));
 }
 
 Result<AppointmentFound> AppointmentsQuery::find(const TenantId& tenant, const InsuredId& insured,
                                                  AppointmentId appointment) const {
   const auto store = live_.store();
   if (!store) return failure(store.error());
-  return ask(**store, [&](ReadView& view) { return find_in(view, tenant, insured, appointment); });
+  return live_.checked(
+      ask(**store, [&](ReadView& view) { return find_in(view, tenant, insured, appointment); }));
 }
 
 Result<AppointmentsPage> AppointmentsQuery::list_as_of(Position as_of, const TenantId& tenant,

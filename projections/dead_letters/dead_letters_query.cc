@@ -75,14 +75,10 @@ Result<DeadLetterFound> find_in(const ReadStore& store, const TenantId& tenant,
   return DeadLetterFound{std::move(row->json), (*view)->position(), row->changed_at};
 }
 
-}  // namespace
-
-Result<DeadLettersPage> DeadLettersQuery::list(const TenantId& tenant,
-                                               const DeadLettersFilter& filter, std::size_t limit,
-                                               std::optional<Position> from) const {
-  const auto store = live_.store();
-  if (!store) return failure(store.error());
-  const auto view = (*store)->view();
+Result<DeadLettersPage> read_page(const ReadStore& store, const TenantId& tenant,
+                                  const DeadLettersFilter& filter, std::size_t limit,
+                                  std::optional<Position> from) {
+  const auto view = store.view();
   if (!view) return failure(view.error());
   const auto summary = read_summary(**view, tenant);
   if (!summary) return failure(summary.error());
@@ -106,10 +102,20 @@ Result<DeadLettersPage> DeadLettersQuery::list(const TenantId& tenant,
   return page;
 }
 
+}  // namespace
+
+Result<DeadLettersPage> DeadLettersQuery::list(const TenantId& tenant,
+                                               const DeadLettersFilter& filter, std::size_t limit,
+                                               std::optional<Position> from) const {
+  const auto store = live_.store();
+  if (!store) return failure(store.error());
+  return live_.checked(read_page(**store, tenant, filter, limit, from));
+}
+
 Result<DeadLetterFound> DeadLettersQuery::find(const TenantId& tenant, DeadLetterId letter) const {
   const auto store = live_.store();
   if (!store) return failure(store.error());
-  return find_in(**store, tenant, letter);
+  return live_.checked(find_in(**store, tenant, letter));
 }
 
 Result<DeadLetterFound> DeadLettersQuery::find_after(const Event& event) const {
@@ -129,7 +135,7 @@ Result<LetterSummary> DeadLettersQuery::summary(const TenantId& tenant) const {
   if (!store) return failure(store.error());
   const auto view = (*store)->view();
   if (!view) return failure(view.error());
-  return read_summary(**view, tenant);
+  return live_.checked(read_summary(**view, tenant));
 }
 
 }  // namespace citas::projections

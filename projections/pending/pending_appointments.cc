@@ -171,7 +171,7 @@ Result<std::vector<PendingAppointment>> PendingQuery::requested_before(
     append_time(begin, after->requested_at);
     append_big_endian(begin, after->requested.value() + 1);
   }
-  return read({begin, end}, parse_pending, limit);
+  return live_.checked(read({begin, end}, parse_pending, limit));
 }
 
 Result<std::vector<PendingAppointment>> PendingQuery::retried(Position after,
@@ -179,7 +179,7 @@ Result<std::vector<PendingAppointment>> PendingQuery::retried(Position after,
   std::string begin{kRetried};
   append_big_endian(begin, after.value() + 1);
   const std::string end{kRetried + 1};
-  return read({begin, end}, parse_retried, limit);
+  return live_.checked(read({begin, end}, parse_retried, limit));
 }
 
 }  // namespace citas::projections

@@ -68,6 +68,46 @@ def test_wiped_folders_of_unsettled_appointments(new_server, folders):
     assert {server.client.appointment(*pair)["status"] for pair in made} == {"completed"}
 
 
+def damage_rows_of(insured, projection):
+    """Flips a bit in the last stored row of the insured: far from what is read at the start."""
+    tables = [
+        (path, path.read_bytes().rfind(b'"insuredId":"' + insured.encode()))
+        for path in projection.rglob("*.sst")
+    ]
+    path, at = max(tables, key=lambda found: found[1])
+    assert at > 8192, "beyond the first blocks of a table"
+    with path.open("r+b") as table:
+        table.seek(at)
+        table.write(b"#")
+
+
+def test_a_damaged_read_model_mends_itself(new_server):
+    server = new_server().start()
+    made = book_some(server.client, 1, 200)
+    server.all_settled(INSUREDS)
+    before = snapshot(server.client)
+    server.stop()
+    damage_rows_of(INSUREDS[-1], server.data / "projections/appointments_by_insured")
+    server.start()
+    target = f"/appointments/{INSUREDS[-1]}?limit=100"
+    answers = [server.client.get(target)]
+
+    def mended():
+        answers.append(server.client.get(target))
+        return answers[-1].status == 200
+
+    wait_until(mended, "the read model is built anew")
+    assert {answer.status for answer in answers} == {503, 200}, "it was damaged, and said so"
+    assert snapshot(server.client) == before
+    assert "is damaged and is built anew from the log" in server.process.output()
+    assert server.client.cancel(*made[-1]).status == 200
+    assert server.client.appointment(*made[-1])["status"] == "cancelled"
+    assert server.client.get("/readyz?verbose").json["parts"][2] == {
+        "name": "projections",
+        "status": "ok",
+    }
+
+
 def test_a_country_store_lost_keeps_its_registrations(new_server):
     """Ids are derived, so reprocessing gives the same ones; cancelled stay cancelled."""
     server = new_server().start()

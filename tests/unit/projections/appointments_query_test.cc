@@ -70,6 +70,26 @@ TEST_F(AppointmentsQueryTest, AnInsuredWithoutAppointmentsHasAnEmptyList) {
   EXPECT_EQ(page.reflected, Position{1});
 }
 
+TEST_F(AppointmentsQueryTest, DamageIsToldAndReadsAsUnavailableWhereSomebodyMendsIt) {
+  request_some(1);
+  LiveProjection& live = model_.engine->live(AppointmentsByInsured::kName);
+  const auto store = std::const_pointer_cast<ReadStore>(live.store().value());
+  const std::string key = summary_key(kDefaultTenant, insured("00001"));
+  const std::vector<Mutation> wrong{{key, "no summary"}};
+  ASSERT_TRUE(store->commit(wrong, *store->checkpoint().value()));
+  EXPECT_EQ(list_error({}, {}), ErrorCode::kCorruption);
+  int told = 0;
+  live.on_damage([&](const Error& damage) {
+    EXPECT_EQ(damage.code, ErrorCode::kCorruption);
+    ++told;
+  });
+  EXPECT_EQ(list_error({}, {}), ErrorCode::kUnavailable);
+  EXPECT_EQ(list_error({.order = Order::kDescending}, {}), ErrorCode::kUnavailable);
+  EXPECT_EQ(told, 2);
+  EXPECT_EQ(list("00002").total, 0U);
+  EXPECT_EQ(told, 2);
+}
+
 TEST_F(AppointmentsQueryTest, AListTellsWhatLastChangedIt) {
   const AppointmentRef mine = model_.history.request("00001", slot("PE", 1));
   model_.history.request("00002", slot("PE", 2));
