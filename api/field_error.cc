@@ -5,8 +5,9 @@ namespace {
 
 constexpr std::size_t kMaxNameSize = 64;
 
-// The front of a client's name, cut between characters.
+// The front of a client's name, cut between characters; something to see where it is empty.
 std::string shortened(std::string_view name) {
+  if (name.empty()) return R"("")";
   if (name.size() <= kMaxNameSize) return std::string{name};
   std::size_t end = kMaxNameSize;
   const auto continues = [&](std::size_t at) {

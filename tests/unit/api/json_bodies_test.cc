@@ -183,6 +183,12 @@ TEST(BookingJson, ShowsOnlyTheBeginningOfAnUnknownName) {
   EXPECT_THAT(render(booking.error(), "r", kNow), Not(HasSubstr("\\ufffd")));
 }
 
+TEST(BookingJson, NamesAFieldWithoutAName) {
+  const auto booking = parse(with(R"("":1)"));
+  ASSERT_FALSE(booking);
+  EXPECT_EQ(booking.error().detail, R"("" is not known here.)");
+}
+
 TEST(BookingJson, NeverShowsAValue) {
   const auto booking = parse(R"({"insuredId":"SECRET","scheduleId":"SECRET","countryISO":"SECRET",
                                  "date":"SECRET","other":"SECRET"})");
