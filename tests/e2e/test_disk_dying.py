@@ -81,7 +81,7 @@ def fail_syncs_of_the_country(process):
 
 
 def check_news(process):
-    """It said what had failed, once, and that it is over, and its disk was asked only once."""
+    """It said once what had failed, and once that it is over."""
     output = process.process.output()
     lost = [line for line in output.splitlines() if "store has failed" in line]
     assert len(lost) == 1 and "countries/PE" in lost[0] and "disk-dying.md" in lost[0], output

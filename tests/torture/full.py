@@ -261,7 +261,7 @@ def wait_for_room_from_the_start(run, server, filler):
     server.kill()
     filler.leave(0)  # what the stores had allocated ahead is free again
     server.start()
-    wait_until(lambda: "its store is opened again" in bus_trouble(server), "it says what it waits for")
+    wait_until(lambda: "its store is opened again" in bus_trouble(server), "it says why it waits")
     promise("No space left" in bus_trouble(server), lambda: bus_trouble(server))
     run.injected["kill -9 and a start, countries/ being full"] += 1
     run.figures["countries/ full: a start"] = "succeeds, and its processors wait"
