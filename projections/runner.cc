@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "events/base/thread_name.h"
 #include "projections/entry_batch.h"
 
 namespace citas::projections {
@@ -70,11 +69,12 @@ void ProjectionRunner::begin_commit(const Head& reached) {
   Checkpoint next = checkpoint_;
   next.head = reached;
   const auto commit = [store = store_](ChangeSet changes, Checkpoint checkpoint) {
-    name_this_thread("read-model");
     const Status committed = changes.commit_to(*store, checkpoint);
     return committed ? Result<Checkpoint>(std::move(checkpoint)) : failure(committed.error());
   };
-  commit_ = std::async(std::launch::async, commit, batch_->take_changes(), std::move(next));
+  // On this thread, later, where no other can be had.
+  commit_ = std::async(std::launch::async | std::launch::deferred, commit, batch_->take_changes(),
+                       std::move(next));
 }
 
 // Waits for the commit that is under way, if there is one.
