@@ -57,11 +57,26 @@ class ServerSource final : public Source {
  public:
   explicit ServerSource(const std::string& url) : client_(url) {}
 
+  // Whatever was decided by now shows in the pages from here on, as they wait for it.
+  Status reflect_all_until_now() {
+    const auto body = get_ok(client_, "/events/head");
+    if (!body) return failure(body.error());
+    const auto position = parse_position(
+        text_member(Json::parse(*body, nullptr, /*allow_exceptions=*/false), "position"));
+    if (!position) {
+      return failure(ErrorCode::kUnavailable,
+                     "the server's answer to /events/head is not readable");
+    }
+    minimum_ = *position;
+    return {};
+  }
+
   Result<Page> page(const DeadLettersListing& listing, std::size_t limit,
                     const std::string& from) override {
     std::string path = fmt::format("/dead-letters?limit={}&order={}", limit, listing.order);
     if (!listing.state.empty()) path += "&state=" + listing.state;
     if (!from.empty()) path += "&cursor=" + from;
+    if (minimum_ > Position{0}) path += fmt::format("&minPosition={}", minimum_.value());
     const auto body = get_ok(client_, path);
     if (!body) return failure(body.error());
     const auto json = parse(*body);
@@ -81,6 +96,7 @@ class ServerSource final : public Source {
 
  private:
   HttpClient client_;
+  Position minimum_{0};
 };
 
 // A stopped server's folder: the read model is made of its log, in memory.
@@ -250,6 +266,8 @@ int retry_dead_letters(const DeadLettersTarget& target, const std::vector<std::s
 
 int retry_all_open(const DeadLettersTarget& target) {
   ServerSource source(target.url);
+  // A letter that was discarded a moment ago is not open.
+  if (const Status known = source.reflect_all_until_now(); !known) return refuse(known.error());
   const auto open = read_all(source, {.state = "open", .order = "asc", .limit = SIZE_MAX});
   if (!open) return refuse(open.error());
   std::vector<std::string> ids;

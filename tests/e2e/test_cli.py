@@ -155,12 +155,14 @@ def test_a_proxy_to_the_outside_is_not_asked_for_this_machine(new_server):
 
 @pytest.fixture
 def told():
-    """Starts a server that answers everything with the same text; returns its address."""
+    """Starts a server that answers everything with the same text; returns its address. `asked`: the
+    targets of all requests."""
     with contextlib.ExitStack() as servers:
 
         def serve(text):
             class Teller(http.server.BaseHTTPRequestHandler):
                 def do_GET(self):
+                    serve.asked.append(self.path)
                     self.send_response(200)
                     self.send_header("Content-Length", str(len(text)))
                     self.end_headers()
@@ -176,6 +178,7 @@ def told():
             threading.Thread(target=server.serve_forever).start()
             return f"http://127.0.0.1:{server.server_port}"
 
+        serve.asked = []
         yield serve
 
 
@@ -207,6 +210,12 @@ def test_whatever_a_server_says_there_is_an_answer(told, text):
         assert answered.returncode in (0, 1, 2, 3), (command, answered.stderr)
     assert citas("verify", "--url", url).returncode == 1
     assert citas("doctor", "--nats", "none", "--url", url).returncode in (0, 1)
+
+
+def test_whatever_was_decided_by_now_is_no_longer_open(told):
+    url = told('{"position":"7","deadLetters":[],"pagination":{}}')
+    assert citas("deadletters", "retry", "--all-open", "--url", url).returncode == 0
+    assert "state=open" in told.asked[-1] and "minPosition=7" in told.asked[-1]
 
 
 def test_a_tag_that_no_event_has(filled):

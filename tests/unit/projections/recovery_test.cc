@@ -17,7 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace citas::testing;  // NOLINT: the vocabulary of these tests
-using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 constexpr std::string_view kAppointments = AppointmentsByInsured::kName;

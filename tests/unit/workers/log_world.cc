@@ -74,15 +74,15 @@ LogWorld::LogWorld(std::uint64_t seed, Epoch epoch)
 commands::Outcome LogWorld::execute(commands::CommandData data) {
   std::optional<commands::Outcome> outcome;
   const auto submitted = sequencer.submit({.data = std::move(data), .actor = "test"},
-                                          [&](commands::Outcome done) { outcome = done; });
+                                          [&](const commands::Outcome& done) { outcome = done; });
   CHECK(submitted.has_value());
   while (!outcome) CHECK(sequencer.step().has_value());
   return *outcome;
 }
 
 AppointmentId LogWorld::request(CountryCode country, VisitDetails details) {
-  const auto outcome = execute(commands::RequestAppointment{
-      kInsured, {country, ScheduleId{next_schedule_++}}, std::move(details)});
+  const auto outcome = execute(
+      commands::RequestAppointment{kInsured, {country, ScheduleId{next_schedule_++}}, details});
   CHECK(outcome.has_value() && outcome->event.has_value());
   return *appointment_of(outcome->event->data);
 }
