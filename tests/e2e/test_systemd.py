@@ -261,7 +261,7 @@ def test_the_unit_allows_what_the_server_does(trace, tmp_path):
     traced.signal(signal.SIGTERM)
     assert traced.strace.wait(60) == 0
     lines = counts.read_text().splitlines()
-    # A row of the summary begins with a percentage; a process that strace let go of may be named, too.
+    # A row of the summary begins with a percentage; what strace let go of may be named, too.
     made = {line.split()[-1] for line in lines if re.match(r"\s*\d+\.\d+\s", line)} - {"total"}
     assert {"fdatasync", "epoll_wait"} <= made
     assert made - allowed_calls("citas.service") == set()
