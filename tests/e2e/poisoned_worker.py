@@ -61,10 +61,6 @@ class PoisonedWorker:
                 self.restarts += 1
                 self._launch()
 
-    def kill(self):
-        """kill -9, as often as a message would: the supervisor starts it again."""
-        self._process.kill()
-
     def stop(self):
         self._stopped.set()
         if self._supervisor is not None:

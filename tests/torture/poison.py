@@ -24,10 +24,6 @@ SHORT_ACK_WAIT_S, LONG_ACK_WAIT_S = 0.3, 10.0
 # What a neighbour may wait for its confirmation, whatever the bus waits. A message that kills its
 # worker delays it twice: then the message is known, and is tried last.
 NEIGHBOUR_LIMIT_S = 1.0
-# Of the short form, where a death by itself takes this machine so long that the limit would judge
-# the machine: each message that kills its worker delays a neighbour twice, and what hangs is given
-# 0.2 s each time.
-KILLING_EFFECTS, HANG_S = 2, 0.2
 
 
 class Ward:
@@ -93,32 +89,11 @@ def check_deaths(ward, tries, deaths):
         ward.run.figures[key] = max(ward.run.figures.get(key, 0), tries[schedule])
 
 
-def cost_of_a_death(server, worker):
-    """How long a booking waits whose worker was killed right before, on this machine, now."""
-    costs = []
-    for schedule in range(900_001, 900_004):
-        worker.kill()
-        started = time.monotonic()
-        answer = server.client.book("90000", schedule)
-        promise(answer.status == 201, answer.text)
-        server.settled("90000", answer.json["appointmentId"])
-        costs.append(time.monotonic() - started)
-    return max(costs)
-
-
-def neighbours_limit(run, server, worker):
-    if not run.short:
-        return NEIGHBOUR_LIMIT_S
-    cost_s = cost_of_a_death(server, worker)
-    run.figures["a death by itself, s"] = round(cost_s, 2)
-    return max(NEIGHBOUR_LIMIT_S, 2 * (KILLING_EFFECTS * cost_s + HANG_S))
-
-
 def moment(event):
     return datetime.datetime.fromisoformat(event["time"].replace("Z", "+00:00")).timestamp()
 
 
-def check_neighbours(ward, limit_s):
+def check_neighbours(ward):
     requested, delays = {}, []
     poisonous = {ward.appointments[schedule] for schedule in ward.poisonous}
     for event in ward.events():
@@ -128,7 +103,8 @@ def check_neighbours(ward, limit_s):
             delays.append(moment(event) - requested[event["subject"]])
     promise(len(delays) == NEIGHBOURS - len(EFFECTS), f"{len(delays)} neighbours were served")
     worst = max(delays)
-    promise(worst < limit_s, f"a neighbour waited {worst:.1f} s, allowed are {limit_s:.1f}")
+    promise(worst < NEIGHBOUR_LIMIT_S,
+            f"a neighbour waited {worst:.1f} s, allowed are {NEIGHBOUR_LIMIT_S:.1f}")
     ward.run.checked["neighbours served in time"] += len(delays)
     figures = ward.run.figures
     figures["neighbours' delay p50, s"] = round(percentile(delays, 0.5), 2)
@@ -182,15 +158,14 @@ def poison(run):
     nats = Nats(run.folder / "nats").start()
     server = Server(run.folder, "--workers", "none", "--nats", nats.url).start()
     worker = PoisonedWorker(run.folder / "worker", nats, "PE", MAX_TRIES, ack_wait_s).start()
-    limit_s = neighbours_limit(run, server, worker)
     for number in run.rounds():
         ward = Ward(run, server, worker, number)
         ward.book()
-        wait_until(ward.all_dead, "all poisonous messages die", limit_s + 30)
+        wait_until(ward.all_dead, "all poisonous messages die", NEIGHBOUR_LIMIT_S + 30)
         check_deaths(ward, worker.tries(), deaths=1)
-        wait_until(ward.all_others_completed, "all neighbours complete", limit_s)
-        check_neighbours(ward, limit_s)
-        die_again(ward, limit_s + 30)
+        wait_until(ward.all_others_completed, "all neighbours complete", NEIGHBOUR_LIMIT_S)
+        check_neighbours(ward)
+        die_again(ward, NEIGHBOUR_LIMIT_S + 30)
         repair(ward)
         run.progress(f"{number + 1}/{run.cycles}")
     run.figures["processors started again"] = worker.restarts
