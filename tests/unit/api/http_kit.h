@@ -89,10 +89,7 @@ class Client {
 // A server with the scripted application.
 class HttpTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    options.io_threads = 2;
-    options.writer_threads = 8;  // to start the usual ones takes longer than most tests do
-  }
+  void SetUp() override { options.io_threads = 2; }
 
   // Serves with `options` as they are then.
   void serve();

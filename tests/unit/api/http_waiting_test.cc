@@ -7,7 +7,6 @@
 #include <thread>
 
 #include "api/http/inbox.h"
-#include "tests/support/sanitized.h"
 #include "tests/unit/api/http_kit.h"
 
 namespace citas::api::http {
@@ -333,7 +332,7 @@ std::string address_of_this_process() {
 
 TEST_F(HttpTest, DrainedServerAcceptsNothing) {
   options.address = address_of_this_process();
-  for (int round = 0; round < (testing::kSanitized ? 5 : 50); ++round) {
+  for (int round = 0; round < 50; ++round) {
     options.port = 0;
     serve();
     options.port = server->port();

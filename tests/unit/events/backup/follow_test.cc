@@ -7,7 +7,6 @@
 
 #include "events/rocksdb/log_database.h"
 #include "events/verify.h"
-#include "tests/support/sanitized.h"
 #include "tests/support/temp_folder.h"
 #include "tests/unit/events/backup/backup_kit.h"
 
@@ -34,7 +33,7 @@ class Follow : public ::testing::Test {
 TEST_F(Follow, SeesAWholePrefixWhileItsWriterIsAtWork) {
   const auto writer = open(Mode::kWrite);
   ASSERT_TRUE(writer);
-  constexpr std::uint64_t kEvents = kSanitized ? 40'000 : 200'000;
+  constexpr std::uint64_t kEvents = 200'000;
   std::atomic<std::uint64_t> acknowledged{0};
   std::jthread writing([&] {
     while (acknowledged < kEvents) {
