@@ -238,7 +238,7 @@ def run(text, make_world, folder, new_server):
     try:
         commands = play(text, world, lambda: wait_until(is_told, "an alert leads to the page"))
         assert commands >= 2, "no commands were found"
-        wait_until(lambda: not true_alerts(world), "no alert is left")
+        wait_until(lambda: not true_alerts(world), "no alert is left", timeout_s=10)
     finally:
         world.close()
 

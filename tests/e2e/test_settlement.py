@@ -16,8 +16,7 @@ def test_a_country_confirms_and_registers(server, insured, numbers):
 
 def test_an_appointment_is_completed_within_a_second_or_so(server, insured, numbers):
     booked = server.client.book(insured, numbers.schedule()).json
-    # Before the reconciler would ask again, which mends what is lost: that is after 15 s.
-    server.settled(insured, booked["appointmentId"], timeout_s=10)
+    server.settled(insured, booked["appointmentId"], timeout_s=5)
 
 
 def test_registrations_are_one_to_one(server, insured, numbers):

@@ -39,9 +39,8 @@ def test_a_service_from_start_to_stop(manager, new_server):
     manager.wait_for("WATCHDOG=1", count=6)
     signs = manager.times("WATCHDOG=1")
     gaps = [later - earlier for earlier, later in zip(signs, signs[1:])]
-    # Half of the time, and up to an eighth of that for the next look. On a busy machine a sign is
-    # heard late, which makes one gap longer and the next one shorter: what all of them take counts.
-    assert sum(gaps) / len(gaps) >= WATCHDOG_S / 2 * 0.9
+    # Half of the time, and up to an eighth of that for the next look; a busy machine adds to it.
+    assert min(gaps) >= WATCHDOG_S / 2 * 0.9
     assert sorted(gaps)[len(gaps) // 2] < WATCHDOG_S * 0.75
     assert "serving at http://127.0.0.1:" in manager.status()
     server.stop()

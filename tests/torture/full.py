@@ -25,7 +25,7 @@ FLOOR = DISK_MIB * 2**20 // 8
 CLIENTS = 4
 # A disk that citas itself has filled so far is compared and replaced by an empty one.
 WORN_BYTES = DISK_MIB * 2**20 * 5 // 8
-RESUME_LIMIT_S = 60  # a second or two, as the figures say; this is for ever
+RESUME_LIMIT_S = 10
 # What else has a disk: how much space that leaves it when it is said to be full, and its size.
 COPIES = {"bus": 24, "projections": 24, "countries": 24}
 
