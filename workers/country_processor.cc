@@ -13,18 +13,22 @@ namespace {
 
 constexpr char kSubjectHeader[] = "ce-subject";
 const std::vector<std::string> kHeaders{kMessageIdHeader, kSourceHeader,   kEpochHeader,
-                                        kSubjectHeader,   kPositionHeader, kHashHeader};
+                                        kSubjectHeader,   kPositionHeader, kPreviousHeader,
+                                        kHashHeader};
 
 Sending sending_of(const Message& message) {
   return parse_sending(find_header(message.headers, kMessageIdHeader).value_or(""));
 }
 
-// Where the log, and so CITAS_EVENTS, has the event; 0 when the message does not say.
-std::uint64_t position_of(const Message& message) {
-  const auto header = find_header(message.headers, kPositionHeader);
+// 0 when the message does not say.
+std::uint64_t position_in(const Message& message, std::string_view header_name) {
+  const auto header = find_header(message.headers, header_name);
   const auto position = header ? parse_position(*header) : std::nullopt;
   return position ? position->value() : 0;
 }
+
+// Where the log, and so CITAS_EVENTS, has the event.
+std::uint64_t position_of(const Message& message) { return position_in(message, kPositionHeader); }
 
 void note_seen(const Message& message, CountryChanges& changes) {
   const std::uint64_t position = position_of(message);
@@ -164,6 +168,7 @@ Status CountryProcessor::keep_consumers() {
 
 void CountryProcessor::begin_behind_mark() {
   settled_.restart(store_->mark().processed, events_keeper_.first());
+  tell_what_is_missing();
   std::erase_if(suspects_,
                 [&](const auto& suspect) { return suspect.second.source == events_.get(); });
   published_before_.reset();
@@ -222,8 +227,30 @@ Status CountryProcessor::receive_from(MessageSource& source, std::size_t limit) 
 
 bool CountryProcessor::is_next(const MessageSource& source, const Message& message) {
   if (&source != events_.get()) return true;
-  return settled_.receive(
-      {message.consumer_sequence, message.stream_sequence, sending_of(message).event});
+  const Sending sending = sending_of(message);
+  const bool is_next =
+      settled_.receive({.consumer_sequence = message.consumer_sequence,
+                        .stream_sequence = message.stream_sequence,
+                        .key = sending.event,
+                        .is_in_place = position_of(message) == message.stream_sequence,
+                        .previous = position_in(message, kPreviousHeader)});
+  tell_what_is_missing();
+  return is_next;
+}
+
+void CountryProcessor::tell_what_is_missing() {
+  const auto behind = settled_.missing_behind();
+  if (behind.has_value() == is_missing_told_) return;
+  is_missing_told_ = behind.has_value();
+  missing_.set(behind ? "the bus has left out events of this country behind position " +
+                            std::to_string(*behind) +
+                            "; they are made up for when the server has filled the stream again"
+                      : std::string());
+}
+
+std::string CountryProcessor::trouble() const {
+  std::string of_consumer = events_keeper_.trouble();
+  return of_consumer.empty() ? missing_.text() : of_consumer;
 }
 
 Result<bool> CountryProcessor::admit(MessageSource& source, const Message& message) {

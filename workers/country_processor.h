@@ -10,6 +10,7 @@
 // this process starts, or bus and store may be at odds, the consumer is deleted and made again from
 // behind the mark (consumer_keeper.h), whatever it had acknowledged: an older copy of the store, or
 // of the bus, asks for what it misses, and what a crashed predecessor was working on comes at once.
+// Where the stream itself lacks an event, the mark waits in front of it for the relay to mend that.
 // All of it may come twice; the store makes that harmless.
 //
 // Poison. Before a group is tried, the store notes that it is, and then which message of it is
@@ -80,7 +81,7 @@ class CountryProcessor final : public Piece {
   Result<bool> step() override;
   const ConsumerCounters& counters() const { return counters_; }
   // Why nothing is received; empty when all is well. Any thread.
-  std::string trouble() const { return events_keeper_.trouble(); }
+  std::string trouble() const;
 
  private:
   struct Item {
@@ -119,6 +120,7 @@ class CountryProcessor final : public Piece {
   Status receive_from(MessageSource& source, std::size_t limit);
   // False: from the events' consumer, and not its next delivery.
   bool is_next(const MessageSource& source, const Message& message);
+  void tell_what_is_missing();
   // Makes store and stream agree on the log; the message that raised the doubt is not processed.
   Status doubt_log(MessageSource& source, const Message& message);
   // Compares what the stream holds where the store has seen it, if it has come so far.
@@ -170,6 +172,8 @@ class CountryProcessor final : public Piece {
   ConsumerKeeper redelivered_keeper_;
   Outbox outbox_;
   SettledEvents settled_;
+  bool is_missing_told_ = false;
+  Trouble missing_;
   bool charged_interrupted_ = false;
   bool mark_fits_ = false;  // when the stream was last looked at
   std::vector<Message> received_;

@@ -35,7 +35,7 @@ bool read_envelope(ondemand::object object, Envelope& envelope) {
 
 Headers headers_of(const Envelope& envelope, Epoch epoch, Position position, const Sha256& hash) {
   Headers headers;
-  headers.reserve(11);
+  headers.reserve(12);
   const auto add = [&](const char* name, std::string_view value) {
     if (!value.empty()) headers.push_back({name, std::string(value)});
   };
@@ -62,10 +62,26 @@ std::string origin(std::string_view source, std::string_view epoch) {
   return text;
 }
 
+auto unreadable(Position position) {
+  return failure(ErrorCode::kCorruption, "the event at position " +
+                                             std::to_string(position.value()) +
+                                             " cannot be read: run citas verify");
+}
+
 }  // namespace
 
 struct EventMessageReader::Parser {
+  // The envelope refers to what is kept here.
+  bool parse(std::string_view bytes, Envelope& envelope) {
+    padded.assign(bytes);
+    padded.resize(bytes.size() + simdjson::SIMDJSON_PADDING);
+    ondemand::object object;
+    return !parser.iterate(padded.data(), bytes.size(), padded.size()).get(document) &&
+           !document.get_object().get(object) && read_envelope(object, envelope);
+  }
+
   simdjson::ondemand::parser parser;
+  ondemand::document document;
   std::string padded;
 };
 
@@ -84,23 +100,18 @@ std::string origin_of(const EventLog& log) {
 
 Result<EventMessage> EventMessageReader::read(Epoch epoch, Position position, const Sha256& hash,
                                               std::string_view bytes) {
-  auto& [parser, padded] = *parser_;
-  padded.assign(bytes);
-  padded.resize(bytes.size() + simdjson::SIMDJSON_PADDING);
-  ondemand::document document;
-  ondemand::object object;
   Envelope envelope;
-  const bool parsed = !parser.iterate(padded.data(), bytes.size(), padded.size()).get(document) &&
-                      !document.get_object().get(object) && read_envelope(object, envelope);
-  if (!parsed) {
-    return failure(ErrorCode::kCorruption, "the event at position " +
-                                               std::to_string(position.value()) +
-                                               " cannot be read: run citas verify");
-  }
+  if (!parser_->parse(bytes, envelope)) return unreadable(position);
   return EventMessage{.id = std::string(envelope.id),
                       .subject = event_subject(envelope.country, envelope.type),
                       .country = std::string(envelope.country),
                       .headers = headers_of(envelope, epoch, position, hash)};
+}
+
+Result<std::string> EventMessageReader::country(Position position, std::string_view bytes) {
+  Envelope envelope;
+  if (!parser_->parse(bytes, envelope)) return unreadable(position);
+  return std::string(envelope.country);
 }
 
 }  // namespace citas::workers

@@ -37,6 +37,8 @@ class EventMessageReader {
   // As published by a log of that epoch. Corruption: the bytes are no event of ours.
   Result<EventMessage> read(Epoch epoch, Position position, const Sha256& hash,
                             std::string_view bytes);
+  // Which country the event concerns, as EventMessage::country. Corruption as read().
+  Result<std::string> country(Position position, std::string_view bytes);
 
  private:
   struct Parser;

@@ -12,6 +12,7 @@ namespace {
 // After a failure, so that a bus in trouble is not asked in a tight loop.
 constexpr std::chrono::milliseconds kLookInterval{200};
 constexpr std::chrono::milliseconds kLagInterval{100};
+constexpr std::chrono::seconds kStreamsInterval{2};
 constexpr std::chrono::seconds kStorageInterval{5};
 
 std::optional<Position> position_of(const StoredMessage& message) {
@@ -49,6 +50,7 @@ Result<bool> Relay::step() {
   note_lag();
   if (reconciled_ && connection_ != bus_.connection_count()) look_again();
   if (!bus_.connected()) return settled;
+  if (reconciled_ && !streams_are_as_left()) look_again();
   if (reconciled_) {
     if (auto sound = audit(); !sound || !*sound) return sound;
     note_storage();
@@ -74,11 +76,32 @@ Result<bool> Relay::reconcile() {
   if (nothing_waits) refusal_.clear();
   trouble_.set(refusal_);
   sent_ = *end;
+  chain_.begin(sent_);
   acknowledged_.set(sent_.value());
+  next_streams_look_ = clock_.monotonic() + kStreamsInterval;
   connection_ = connection;
   reconciled_ = true;
   audit_->begin(sent_);
   return true;
+}
+
+bool Relay::streams_are_as_left() {
+  if (clock_.monotonic() < next_streams_look_) return true;
+  next_streams_look_ = clock_.monotonic() + kStreamsInterval;
+  for (const StreamSpec& spec : stream_specs()) {
+    const auto info = bus_.stream_info(spec.name);
+    if (info && !is_as_left(spec, *info)) return false;
+    // A bus that does not answer says nothing about its streams.
+    if (!info) return info.error().code != ErrorCode::kNotFound;
+  }
+  return true;
+}
+
+bool Relay::is_as_left(const StreamSpec& spec, const StreamInfo& info) const {
+  if (!is_gapless(info) || spec.name != kEventsStream) return is_gapless(info);
+  const bool begins_with_the_log = info.last_sequence == 0 || info.first_sequence == 1;
+  return begins_with_the_log && info.last_sequence >= acknowledged_.value() &&
+         info.last_sequence <= sent_.value();
 }
 
 Result<bool> Relay::audit() {
@@ -160,8 +183,13 @@ Result<bool> Relay::publish_more() {
 }
 
 Result<bool> Relay::publish(const RecordView& record) {
-  const auto message = reader_.read(log_.epoch(), record.position, record.hash, record.bytes);
+  auto message = reader_.read(log_.epoch(), record.position, record.hash, record.bytes);
   if (!message) return failure(message.error());
+  const auto previous = chain_.link(message->country, record.position);
+  if (!previous) return failure(previous.error());
+  if (*previous) {
+    message->headers.push_back({kPreviousHeader, std::to_string((*previous)->value())});
+  }
   const Status accepted = publisher_->publish(
       record.position.value(), {.subject = message->subject,
                                 .message_id = message->id,

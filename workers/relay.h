@@ -6,7 +6,9 @@
 // since, a lost or damaged part), all
 // streams and consumers are deleted and everything is published again from position 1. It looks
 // after every connect and every failure, since the bus behind a new connection may have lost
-// things; and then goes on to compare all that the stream holds (stream_audit.h).
+// things; and then goes on to compare all that the stream holds (stream_audit.h). What an operator
+// deletes, purges or writes behind its back shows in the state of the streams, which it asks for
+// every two seconds.
 //
 // Thread-safety: step() on one thread; stats() on any.
 #pragma once
@@ -20,6 +22,7 @@
 #include "events/event_log.h"
 #include "workers/bus.h"
 #include "workers/counters.h"
+#include "workers/country_chain.h"
 #include "workers/event_message.h"
 #include "workers/piece.h"
 #include "workers/stream_audit.h"
@@ -64,7 +67,8 @@ class Relay final : public Piece {
         clock_(clock),
         options_(options),
         publisher_(std::move(publisher)),
-        audit_(std::move(audit)) {}
+        audit_(std::move(audit)),
+        chain_(log) {}
 
   // Finds out where the stream ends, and makes it fit the log. False: not possible now.
   Result<bool> reconcile();
@@ -78,6 +82,9 @@ class Relay final : public Piece {
   // damage was cut: what is stored behind it is never delivered. What such a stream held comes
   // again when the reconciler asks for it.
   Status mend_other_streams();
+  // False when a stream is not as it was left: gone, shorter, or written to by others.
+  bool streams_are_as_left();
+  bool is_as_left(const StreamSpec& spec, const StreamInfo& info) const;
   // False when a difference was found, and the streams must be made again.
   Result<bool> audit();
   Result<bool> publish_more();
@@ -97,11 +104,13 @@ class Relay final : public Piece {
   std::unique_ptr<Publisher> publisher_;
   std::unique_ptr<StreamAudit> audit_;
   EventMessageReader reader_;
+  CountryChain chain_;
 
   bool reconciled_ = false;
   std::optional<std::string> difference_;  // found by the audit
   std::uint64_t connection_ = 0;           // connection_count() that was reconciled
   Clock::Monotonic next_look_{};
+  Clock::Monotonic next_streams_look_{};
   Clock::Monotonic next_lag_look_{};
   Clock::Monotonic next_storage_look_{};
   Position sent_;  // last position published

@@ -1,5 +1,6 @@
 #include "workers/settled_events.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace citas::workers {
@@ -15,6 +16,7 @@ void SettledEvents::begin() {
   next_delivery_ = 1;
   has_gap_ = false;
   last_ = start_;
+  missing_behind_.reset();
   waiting_.clear();
 }
 
@@ -28,10 +30,17 @@ bool SettledEvents::receive(const Delivery& delivery) {
   }
   ++next_delivery_;
   if (delivery.stream_sequence > last_) {
+    const bool is_complete = delivery.is_in_place && delivery.previous <= last_;
+    if (!is_complete && !missing_behind_) missing_behind_ = last_;
     const std::uint64_t before = std::exchange(last_, delivery.stream_sequence);
     waiting_.emplace_hint(waiting_.end(), last_, Waiting{before, std::string(delivery.key)});
   }
   return true;
+}
+
+std::uint64_t SettledEvents::mark() const {
+  const std::uint64_t mark = waiting_.empty() ? last_ : waiting_.begin()->second.before;
+  return std::min(mark, missing_behind_.value_or(mark));
 }
 
 void SettledEvents::settle(std::uint64_t stream_sequence) { waiting_.erase(stream_sequence); }

@@ -30,6 +30,9 @@ inline constexpr char kPositionHeader[] = "Citas-Position";
 inline constexpr char kHashHeader[] = "Citas-Hash";
 // The epoch of the log that published the message, which is not always the event's own.
 inline constexpr char kEpochHeader[] = "Citas-Epoch";
+// Where the event before this one, of the same country, lies; 0: there is none. Absent where the
+// relay would have to look too far back, and on messages of other streams.
+inline constexpr char kPreviousHeader[] = "Citas-Previous";
 inline constexpr char kSourceHeader[] = "ce-source";
 inline constexpr char kTraceparentHeader[] = "traceparent";
 

@@ -1,4 +1,5 @@
-"""The bus is stopped, frozen, emptied, put back to an older state, or damaged, under load.
+"""The bus is stopped, frozen, emptied, put back to an older state, or damaged, under load; and an
+operator deletes and purges its streams, or writes into them, while it is up.
 
 Clients must not notice: they are answered as fast as with it. When it is back, the backlog drains
 in less than twice the time it took to build up, every appointment settles soon after, and a
@@ -21,6 +22,10 @@ from system import System
 # How long the bus is away: minutes in the long form, scaled down in the short one.
 LONG_S = {"stopped": 600, "frozen": 60, "wiped": 20, "older": 20, "damaged": 20}
 SHORT_S = {"stopped": 5, "frozen": 4, "wiped": 3, "older": 3, "damaged": 3}
+# How long clients go on after the streams of a bus that stays up have been changed.
+OPERATED_S = {"purged": 5, "holed": 5, "deleted": 5, "foreign": 5}
+LONG_S |= OPERATED_S
+SHORT_S |= OPERATED_S
 # How long clients are watched while all is well, to compare with.
 CALM_S = 2
 # Clients of the bus try to connect every quarter of a second, and the reconciler asks again for
@@ -73,6 +78,41 @@ class Bus:
         for file in sorted(self._nats.store.rglob("*.blk")):
             self._flip_some_bits(file)
         return self._nats.start
+
+    def purged(self):
+        self._ask("STREAM.PURGE.CITAS_EVENTS")
+        return self._nothing
+
+    def holed(self):
+        last = self._ask("STREAM.INFO.CITAS_EVENTS")["state"]["last_seq"]
+        for sequence in {self._random.randint(1, last) for _ in range(20)}:
+            self._ask("STREAM.MSG.DELETE.CITAS_EVENTS", {"seq": sequence})
+        return self._nothing
+
+    def deleted(self):
+        for stream in ("EVENTS", "REDELIVER", "CONFIRMATIONS", "DEADLETTERS"):
+            self._ask(f"STREAM.DELETE.CITAS_{stream}")
+        return self._nothing
+
+    def foreign(self):
+        for subject in ("citas.events.PE.note", "citas.events.CL.note"):
+            self._request(subject, {"note": "not an event"})
+        return self._nothing
+
+    def _nothing(self):
+        """The bus was never away."""
+
+    def _ask(self, what, body=None):
+        answer = self._request(f"$JS.API.{what}", body)
+        promise("error" not in answer, f"{what}: {answer}")
+        return answer
+
+    def _request(self, subject, body):
+        wire = bus_view.NatsWire(bus_view.BusAddress(self._nats.port))
+        try:
+            return wire.request(subject, body)
+        finally:
+            wire.close()
 
     def _flip_some_bits(self, file):
         with file.open("r+b") as block:
@@ -141,8 +181,10 @@ def check_recovery(run, system, name, away_s):
         round(settled, 1),
     ]
     promise(settled < 2 * away_s + SETTLED_WITHIN_S, f"{name}: settled after {settled:.0f} s")
-    # What is damaged is found by reading it, at a bounded pace, and published again.
-    patience_s = bus_view.REBUILT_WITHIN_S if name == "damaged" else 0
+    # What is damaged is found by reading it, at a bounded pace, and published again; what others did
+    # to the streams is found by looking at them now and then.
+    is_found = name == "damaged" or name in OPERATED_S
+    patience_s = bus_view.REBUILT_WITHIN_S if is_found else 0
     bus_view.await_copy_of_log(run, system, f"after the bus was {name}", patience_s)
 
 
@@ -168,4 +210,4 @@ def break_the_bus(run):
     checks.compare_everything(run, system, known)
 
 
-SUITES = {"bus": Suite(break_the_bus, "the bus stopped, frozen, emptied, old, damaged", 1, 1)}
+SUITES = {"bus": Suite(break_the_bus, "the bus stopped, frozen, emptied, old, damaged, meddled with", 1, 1)}

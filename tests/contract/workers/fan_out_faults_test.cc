@@ -164,6 +164,22 @@ TEST_F(FanOutFaults, ItsStoreWipedWhileRunning) {
   EXPECT_TRUE(eventually([&] { return fan_out_->relay().stats().lag_events == 0; }));
 }
 
+// By an operator, while the connection stays as it is and nobody else is told.
+TEST_F(FanOutFaults, ItsStreamsDeletedWhileRunning) {
+  server_.start();
+  connect();
+  request(20);
+  ASSERT_TRUE(eventually([&] { return all_confirmed(); }));
+  for (const StreamSpec& spec : stream_specs()) {
+    ASSERT_TRUE(bus_->delete_stream(spec.name));
+    request(20);
+    ASSERT_TRUE(eventually([&] { return all_confirmed(); })) << spec.name;
+    ASSERT_TRUE(eventually([&] { return bus_->stream_info(spec.name).has_value(); }));
+  }
+  expect_settled_once();
+  EXPECT_TRUE(eventually([&] { return fan_out_->relay().stats().lag_events == 0; }));
+}
+
 TEST_F(FanOutFaults, TheCountrysStoreAloneWiped) {
   server_.start();
   connect();

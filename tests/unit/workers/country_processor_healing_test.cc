@@ -361,5 +361,57 @@ TEST_F(ProcessorTest, AStoreOfAnAbandonedFutureIsEmptied) {
   EXPECT_EQ(processor_->counters().recreations.value(), 0U) << "once is enough";
 }
 
+// An operator purges or deletes messages: the consumer is sent what comes behind as if nothing
+// were.
+TEST_F(ProcessorTest, ACancellationThatIsGoneFromTheStreamIsMadeUpFor) {
+  const auto cancelled = world_.request(kPeru);
+  run();
+  world_.cancel(cancelled);
+  while (relay_->step().value()) {
+  }
+  broker_.lose(kEventsStream, 2);
+  world_.request(kPeru);
+  run_at_once();
+  EXPECT_EQ(store_.mark().processed, 1U);
+  EXPECT_THAT(processor_->trouble(), ::testing::HasSubstr("left out events"));
+  run();
+  EXPECT_EQ(state(cancelled), EntryState::kWithdrawn);
+  EXPECT_EQ(store_.mark().processed, 3U);
+  EXPECT_EQ(processor_->trouble(), "");
+}
+
+TEST_F(ProcessorTest, ACancellationThatTheBusCannotReadIsMadeUpFor) {
+  const auto cancelled = world_.request(kPeru);
+  run();
+  world_.cancel(cancelled);
+  while (relay_->step().value()) {
+  }
+  broker_.damage(kEventsStream, 2);
+  world_.request(kPeru);
+  run();
+  EXPECT_EQ(store_.mark().processed, 1U);
+  broker_.set_up(false);
+  broker_.set_up(true);
+  run();
+  EXPECT_EQ(state(cancelled), EntryState::kWithdrawn);
+}
+
+// It lies where the next event belongs, and is gone when that comes.
+TEST_F(ProcessorTest, AForeignMessageHidesNoCancellation) {
+  const auto cancelled = world_.request(kPeru);
+  run();
+  auto publisher = std::move(*bus_.open_publisher({}));
+  ASSERT_TRUE(publisher->publish(1, {.subject = "citas.events.PE.note",
+                                     .message_id = {},
+                                     .headers = {},
+                                     .payload = "foreign",
+                                     .expected_last_sequence = {}}));
+  run_at_once();
+  EXPECT_EQ(store_.mark().processed, 1U);
+  world_.cancel(cancelled);
+  run();
+  EXPECT_EQ(state(cancelled), EntryState::kWithdrawn);
+}
+
 }  // namespace
 }  // namespace citas::workers

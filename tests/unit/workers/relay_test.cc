@@ -307,5 +307,73 @@ TEST_F(RelayTest, AStreamDeletedWhileRunningIsMadeAgain) {
   expect_copy_of(world_);
 }
 
+// Nothing has to be published for that: confirmations may be all that anybody waits for.
+TEST_F(RelayTest, AnyStreamDeletedWhileNothingHappensIsMadeAgain) {
+  world_.request(kPeru);
+  auto relay = relay_of(world_);
+  run(world_, *relay);
+  for (const StreamSpec& spec : stream_specs()) {
+    broker_.delete_stream(spec.name);
+    run_for(std::chrono::seconds{3}, *relay);
+    EXPECT_TRUE(bus_.stream_info(spec.name)) << spec.name;
+  }
+  expect_copy_of(world_);
+}
+
+TEST_F(RelayTest, AMessageDeletedWhileNothingHappensComesBack) {
+  for (int i = 0; i < 9; ++i) world_.request(kPeru);
+  auto relay = relay_of(world_);
+  run(world_, *relay);
+  broker_.lose(kEventsStream, 4);
+  run_for(std::chrono::seconds{3}, *relay);
+  EXPECT_THAT(reasons_, ElementsAre(HasSubstr("lacks messages")));
+  expect_copy_of(world_);
+}
+
+TEST_F(RelayTest, AForeignMessageIsFoundWhileNothingHappens) {
+  world_.request(kPeru);
+  auto relay = relay_of(world_);
+  run(world_, *relay);
+  publish_foreign("citas.events.PE.note");
+  run_for(std::chrono::seconds{3}, *relay);
+  expect_copy_of(world_);
+}
+
+TEST_F(RelayTest, StreamsAsTheyShouldBeAreLeftAlone) {
+  auto relay = relay_of(world_);
+  for (int i = 0; i < 20; ++i) {
+    world_.request(kPeru);
+    run_for(milliseconds{700}, *relay);
+  }
+  expect_copy_of(world_);
+  EXPECT_EQ(relay->stats().rebuilds, 0U);
+}
+
+TEST_F(RelayTest, EachEventNamesTheOneBeforeItOfItsCountry) {
+  const auto previous = [&](std::uint64_t sequence) {
+    const auto message = broker_.message(kEventsStream, sequence).value();
+    return std::string(find_header(message.headers, kPreviousHeader).value_or("none"));
+  };
+  for (const CountryCode& country : {kPeru, kChile, kPeru}) world_.request(country);
+  run(world_, *relay_of(world_));
+  for (const CountryCode& country : {kPeru, kEcuador, kChile}) world_.request(country);
+  run(world_, *relay_of(world_));
+  std::vector<std::string> all;
+  for (std::uint64_t i = 1; i <= 6; ++i) all.push_back(previous(i));
+  EXPECT_THAT(all, ElementsAre("0", "0", "1", "3", "0", "2"));
+}
+
+TEST(CountryChainTest, LooksBackNoFurtherThanItMay) {
+  LogWorld world;
+  for (const CountryCode& country : {kChile, kPeru, kEcuador, kEcuador}) world.request(country);
+  CountryChain chain(world.log, 3);
+  chain.begin(Position{4});
+  EXPECT_EQ(chain.link("PE", Position{5}).value(), Position{2});
+  EXPECT_EQ(chain.link("CL", Position{6}).value(), std::nullopt);
+  EXPECT_EQ(chain.link("CL", Position{7}).value(), Position{6});
+  chain.begin(Position{2});
+  EXPECT_EQ(chain.link("CL", Position{3}).value(), Position{1});
+}
+
 }  // namespace
 }  // namespace citas::workers

@@ -114,5 +114,42 @@ TEST_F(SettledEventsTest, WhatHasNoIdIsSettledWhenItIsGivenUp) {
   EXPECT_EQ(events_.mark(), 10U);
 }
 
+// Purged, or damaged: the consumer is sent what comes behind, and counts on.
+TEST_F(SettledEventsTest, TheMarkStaysInFrontOfWhatTheStreamLacks) {
+  ASSERT_TRUE(events_.receive({.consumer_sequence = 1, .stream_sequence = 10, .key = "a"}));
+  ASSERT_TRUE(
+      events_.receive({.consumer_sequence = 2, .stream_sequence = 30, .key = "c", .previous = 20}));
+  ASSERT_TRUE(
+      events_.receive({.consumer_sequence = 3, .stream_sequence = 40, .key = "d", .previous = 30}));
+  for (const std::uint64_t event : {10U, 30U, 40U}) events_.settle(event);
+  EXPECT_EQ(events_.missing_behind(), 10U);
+  EXPECT_EQ(events_.mark(), 10U);
+
+  events_.restart(10, 20);
+  EXPECT_EQ(events_.missing_behind(), std::nullopt);
+  ASSERT_TRUE(
+      events_.receive({.consumer_sequence = 1, .stream_sequence = 20, .key = "b", .previous = 10}));
+  events_.settle(20);
+  EXPECT_EQ(events_.mark(), 20U);
+}
+
+TEST_F(SettledEventsTest, WhatIsMissingInFrontOfTheFirstDeliveryIsNoticed) {
+  events_.restart(10, 30);
+  ASSERT_TRUE(
+      events_.receive({.consumer_sequence = 1, .stream_sequence = 30, .key = "c", .previous = 20}));
+  events_.settle(30);
+  EXPECT_EQ(events_.mark(), 10U);
+}
+
+TEST_F(SettledEventsTest, AForeignMessageStandsInThePlaceOfAnEvent) {
+  ASSERT_TRUE(receive(1, 10));
+  ASSERT_TRUE(events_.receive(
+      {.consumer_sequence = 2, .stream_sequence = 11, .key = "", .is_in_place = false}));
+  events_.settle(10);
+  events_.settle(11);
+  EXPECT_EQ(events_.mark(), 10U);
+  EXPECT_EQ(events_.missing_behind(), 10U);
+}
+
 }  // namespace
 }  // namespace citas::workers
