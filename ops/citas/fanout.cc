@@ -174,8 +174,7 @@ void FanOut::stop() {
 }
 
 std::string FanOut::trouble() const {
-  if (!connected()) return publishing_->bus->connection();
-  std::string all;
+  std::string all = connected() ? std::string() : publishing_->bus->connection();
   const auto add = [&](const std::string& name, const std::string& trouble) {
     if (trouble.empty()) return;
     all += (all.empty() ? "" : "; ") + name + ": " + trouble;
