@@ -36,13 +36,16 @@ Status ProjectionsAdmin::start_rebuild(std::string_view name) {
 
 bool ProjectionsAdmin::may_mend(const std::string& name) {
   const std::lock_guard lock(mutex_);
+  using State = api::Rebuild::State;
   const auto last = rebuilds_.find(name);
-  if (last != rebuilds_.end() && last->second.state != api::Rebuild::State::kCompleted)
-    return false;
+  const State state = last == rebuilds_.end() ? State::kCompleted : last->second.state;
+  if (state == State::kRunning) return false;
   const auto now = clock_.monotonic();
-  Clock::Monotonic& again = mend_again_[name];
-  if (now < again) return false;
-  again = now + kMendingPause;
+  Mending& mending = mendings_[name];
+  if (now < mending.again) return false;
+  const bool failed = state == State::kFailed;
+  mending.pause = failed ? std::min(mending.pause * 2, kLongestMendingPause) : kMendingPause;
+  mending.again = now + mending.pause;
   return true;
 }
 

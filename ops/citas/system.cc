@@ -98,7 +98,7 @@ Status System::open_projections() {
   log_->add_commit_listener(tell(api::Feed::kLog));
   live.add_listener(tell(api::Feed::kAppointments));
   letters.add_listener(tell(api::Feed::kDeadLetters));
-  admin_ = std::make_unique<ProjectionsAdmin>(*engine_, json_log_);
+  admin_ = std::make_unique<ProjectionsAdmin>(*engine_, json_log_, clock_);
   for (const std::string& name : engine_->names()) {
     engine_->live(name).on_damage([this, name](const Error& why) { admin_->mend(name, why); });
   }

@@ -11,7 +11,7 @@
 namespace citas::projections {
 
 // Thread-safe.
-class MemoryGenerations final : public Generations {
+class MemoryGenerations : public Generations {
  public:
   Result<std::optional<Generation>> current(std::string_view name) const override;
   Result<std::vector<Generation>> list(std::string_view name) const override;
