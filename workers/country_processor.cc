@@ -11,6 +11,10 @@
 namespace citas::workers {
 namespace {
 
+// A bus loses a delivery now and then, not so many one after the other.
+constexpr std::uint32_t kGapsOfARival = 5;
+constexpr std::chrono::seconds kGapsForgotten{30};
+
 constexpr char kSubjectHeader[] = "ce-subject";
 const std::vector<std::string> kHeaders{kMessageIdHeader, kSourceHeader,   kEpochHeader,
                                         kSubjectHeader,   kPositionHeader, kPreviousHeader,
@@ -88,6 +92,7 @@ CountryProcessor::CountryProcessor(CountryCode country, Bus& bus, const CountryR
       bus_(bus),
       rules_(rules),
       codec_(codec),
+      clock_(clock),
       options_(options),
       events_(std::move(events)),
       redelivered_(std::move(redelivered)),
@@ -160,10 +165,23 @@ Status CountryProcessor::save_mark() {
 
 Status CountryProcessor::keep_consumers() {
   if (redelivered_keeper_.due()) redelivered_keeper_.keep(std::nullopt);
+  if (settled_.has_gap() && events_keeper_.in_place()) note_gap();
   if (settled_.has_gap()) events_keeper_.distrust();
+  if (gaps_ > 0 && clock_.monotonic() - last_gap_ > kGapsForgotten) {
+    gaps_ = 0;
+    rival_.set({});
+  }
   if (!events_keeper_.due()) return {};
   if (events_keeper_.keep(store_->mark().processed)) begin_behind_mark();
   return check_mark();
+}
+
+void CountryProcessor::note_gap() {
+  last_gap_ = clock_.monotonic();
+  if (++gaps_ != kGapsOfARival) return;
+  rival_.set("what the bus sends to " + name_ +
+             " keeps getting lost on the way: another process may be reading it too, and a country "
+             "has one processor (citas serve --workers, citas worker)");
 }
 
 void CountryProcessor::begin_behind_mark() {
@@ -249,8 +267,10 @@ void CountryProcessor::tell_what_is_missing() {
 }
 
 std::string CountryProcessor::trouble() const {
-  std::string of_consumer = events_keeper_.trouble();
-  return of_consumer.empty() ? missing_.text() : of_consumer;
+  for (std::string trouble : {events_keeper_.trouble(), rival_.text(), missing_.text()}) {
+    if (!trouble.empty()) return trouble;
+  }
+  return {};
 }
 
 Result<bool> CountryProcessor::admit(MessageSource& source, const Message& message) {

@@ -121,6 +121,8 @@ class CountryProcessor final : public Piece {
   // False: from the events' consumer, and not its next delivery.
   bool is_next(const MessageSource& source, const Message& message);
   void tell_what_is_missing();
+  // Deliveries that go missing again and again go to somebody else.
+  void note_gap();
   // Makes store and stream agree on the log; the message that raised the doubt is not processed.
   Status doubt_log(MessageSource& source, const Message& message);
   // Compares what the stream holds where the store has seen it, if it has come so far.
@@ -164,6 +166,7 @@ class CountryProcessor final : public Piece {
   CountryStore* store_ = nullptr;
   const CountryRules& rules_;
   const Codec& codec_;
+  const Clock& clock_;
   const ProcessorOptions options_;
   ConsumerCounters counters_;
   std::unique_ptr<MessageSource> events_;
@@ -174,6 +177,9 @@ class CountryProcessor final : public Piece {
   SettledEvents settled_;
   bool is_missing_told_ = false;
   Trouble missing_;
+  std::uint32_t gaps_ = 0;  // soon after one another
+  Clock::Monotonic last_gap_{};
+  Trouble rival_;
   bool charged_interrupted_ = false;
   bool mark_fits_ = false;  // when the stream was last looked at
   std::vector<Message> received_;

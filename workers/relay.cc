@@ -14,6 +14,10 @@ constexpr std::chrono::milliseconds kLookInterval{200};
 constexpr std::chrono::milliseconds kLagInterval{100};
 constexpr std::chrono::seconds kStreamsInterval{2};
 constexpr std::chrono::seconds kStorageInterval{5};
+// Before the streams are taken back from another server, which may only have been a mistake.
+constexpr std::chrono::milliseconds kShortestTruce{std::chrono::seconds{5}};
+constexpr std::chrono::milliseconds kLongestTruce{std::chrono::minutes{5}};
+constexpr std::chrono::minutes kRivalRemembered{15};
 
 std::optional<Position> position_of(const StoredMessage& message) {
   const auto header = find_header(message.headers, kPositionHeader);
@@ -74,7 +78,8 @@ Result<bool> Relay::reconcile() {
   refused_since_look_ = false;
   const bool nothing_waits = *end == log_.committed();
   if (nothing_waits) refusal_.clear();
-  trouble_.set(refusal_);
+  is_ours_ = true;
+  tell_trouble();
   sent_ = *end;
   chain_.begin(sent_);
   acknowledged_.set(sent_.value());
@@ -88,13 +93,17 @@ Result<bool> Relay::reconcile() {
 bool Relay::streams_are_as_left() {
   if (clock_.monotonic() < next_streams_look_) return true;
   next_streams_look_ = clock_.monotonic() + kStreamsInterval;
+  forget_rival();
   for (const StreamSpec& spec : stream_specs()) {
     const auto info = bus_.stream_info(spec.name);
     if (info && !is_as_left(spec, *info)) return false;
     // A bus that does not answer says nothing about its streams.
     if (!info) return info.error().code != ErrorCode::kNotFound;
   }
-  return true;
+  // Others' messages may be as many.
+  if (in_flight_ > 0) return true;
+  const auto end = verified_end();
+  return end ? *end == sent_ : end.error().code != ErrorCode::kConflict;
 }
 
 bool Relay::is_as_left(const StreamSpec& spec, const StreamInfo& info) const {
@@ -119,6 +128,7 @@ Result<Position> Relay::bring_in_line() {
   if (difference_) return make_again(*difference_);
   const auto end = verified_end();
   if (end || end.error().code != ErrorCode::kConflict) return end;
+  if (auto free = leave_to_rival(); !free) return failure(std::move(free.error()));
   return make_again(end.error().message);
 }
 
@@ -145,7 +155,25 @@ Result<Position> Relay::make_again(const std::string& why) {
   return Position{0};
 }
 
+Status Relay::leave_to_rival() {
+  if (others_log_.empty() || !std::exchange(is_ours_, false)) return {};
+  rival_ = "another server, of " + others_log_ +
+           ", fills the streams of this bus too, each over the other: give it a bus of its own";
+  rival_seen_ = clock_.monotonic();
+  rival_pause_ = std::clamp(rival_pause_ * 2, kShortestTruce, kLongestTruce);
+  next_look_ = rival_seen_ + rival_pause_;
+  return failure(ErrorCode::kUnavailable, rival_);
+}
+
+void Relay::forget_rival() {
+  if (rival_.empty() || clock_.monotonic() - rival_seen_ < kRivalRemembered) return;
+  rival_.clear();
+  rival_pause_ = {};
+  tell_trouble();
+}
+
 Result<Position> Relay::verified_end() {
+  others_log_.clear();
   const auto info = bus_.stream_info(kEventsStream);
   if (!info) return failure(info.error());
   if (info->last_sequence == 0) return Position{0};
@@ -153,6 +181,8 @@ Result<Position> Relay::verified_end() {
   const auto last = bus_.last_message(kEventsStream);
   if (!last && is_for_now(last.error())) return failure(last.error());
   if (!last) return no_copy("its last message cannot be read");
+  const auto source = find_header(last->headers, kSourceHeader);
+  if (source && *source != log_.identity().source()) others_log_ = *source;
   const auto position = position_of(*last);
   const bool fits = position && position->value() == last->sequence &&
                     position->value() == info->last_sequence && *position <= log_.committed();
@@ -237,7 +267,7 @@ void Relay::note_refusal(Position position, const std::string& why) {
 void Relay::note_acceptance() {
   if (refusal_.empty()) return;
   refusal_.clear();
-  trouble_.set({});
+  tell_trouble();
 }
 
 void Relay::look_again() {

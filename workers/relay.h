@@ -8,7 +8,9 @@
 // after every connect and every failure, since the bus behind a new connection may have lost
 // things; and then goes on to compare all that the stream holds (stream_audit.h). What an operator
 // deletes, purges or writes behind its back shows in the state of the streams, which it asks for
-// every two seconds.
+// every two seconds. Streams that it had filled and finds to be of another log were taken by a
+// server that should have a bus of its own: they are taken back, after pauses that grow, and it is
+// told for as long as it goes on.
 //
 // Thread-safety: step() on one thread; stats() on any.
 #pragma once
@@ -82,6 +84,10 @@ class Relay final : public Piece {
   // damage was cut: what is stored behind it is never delivered. What such a stream held comes
   // again when the reconciler asks for it.
   Status mend_other_streams();
+  // Unavailable: another server has just taken the streams, which are left to it for a while.
+  Status leave_to_rival();
+  void forget_rival();
+  void tell_trouble() { trouble_.set(refusal_.empty() ? rival_ : refusal_); }
   // False when a stream is not as it was left: gone, shorter, or written to by others.
   bool streams_are_as_left();
   bool is_as_left(const StreamSpec& spec, const StreamInfo& info) const;
@@ -107,6 +113,11 @@ class Relay final : public Piece {
   CountryChain chain_;
 
   bool reconciled_ = false;
+  bool is_ours_ = false;    // the stream, when it was last looked at
+  std::string others_log_;  // whose it is, where it is another's
+  std::string rival_;       // what is told of whoever took it; empty after a while
+  Clock::Monotonic rival_seen_{};
+  std::chrono::milliseconds rival_pause_{0};
   std::optional<std::string> difference_;  // found by the audit
   std::uint64_t connection_ = 0;           // connection_count() that was reconciled
   Clock::Monotonic next_look_{};

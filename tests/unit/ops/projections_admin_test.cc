@@ -22,8 +22,8 @@ const Error kDamage{ErrorCode::kCorruption, "a block has another checksum"};
 // On a disk that does not always let a generation be made.
 class FullGenerations final : public projections::MemoryGenerations {
  public:
-  Result<std::shared_ptr<projections::ReadStore>> create(
-      std::string_view name, projections::Generation number) override {
+  Result<std::shared_ptr<projections::ReadStore>> create(std::string_view name,
+                                                         projections::Generation number) override {
     ++asked;
     if (is_full) return failure(ErrorCode::kStorageFull, "no space left on device");
     return MemoryGenerations::create(name, number);
@@ -54,8 +54,8 @@ class ProjectionsAdminTest : public testing::Test {
   Codec codec_;
   MemoryEventLog log_{LogIdentity{LogId{}}};
   FullGenerations generations_;
-  std::unique_ptr<projections::ProjectionEngine> engine_ = *projections::ProjectionEngine::open(
-      log_, codec_, clock_, generations_, models(), {});
+  std::unique_ptr<projections::ProjectionEngine> engine_ =
+      *projections::ProjectionEngine::open(log_, codec_, clock_, generations_, models(), {});
   JsonLog json_log_{LogLevel::kError};
   ProjectionsAdmin admin_{*engine_, json_log_, clock_};
 };

@@ -413,5 +413,28 @@ TEST_F(ProcessorTest, AForeignMessageHidesNoCancellation) {
   EXPECT_EQ(state(cancelled), EntryState::kWithdrawn);
 }
 
+// A mistake of configuration: each is sent a part, and knows of the rest only that it is missing.
+TEST_F(ProcessorTest, AnotherProcessorOfTheSameCountryIsToldWhileItGoesOn) {
+  run(1);
+  MemoryCountryStore its_store;
+  auto other = std::move(
+      *CountryProcessor::open(kPeru, bus_, rules_, world_.codec, world_.clock, {.max_batch = 1}));
+  other->begin(its_store);
+  std::vector<AppointmentId> all;
+  for (int i = 0; i < 40; ++i) {
+    for (int n = 0; n < 4; ++n) all.push_back(world_.request(kPeru));
+    for (Piece* piece : {static_cast<Piece*>(relay_.get()), static_cast<Piece*>(other.get()),
+                         static_cast<Piece*>(processor_.get())}) {
+      ASSERT_TRUE(piece->step());
+    }
+    world_.clock.advance(milliseconds{250});
+  }
+  EXPECT_THAT(processor_->trouble(), ::testing::HasSubstr("another process"));
+  other.reset();
+  run(100);
+  EXPECT_EQ(processor_->trouble(), "");
+  for (const AppointmentId mine : all) EXPECT_EQ(state(mine), EntryState::kRegistered);
+}
+
 }  // namespace
 }  // namespace citas::workers

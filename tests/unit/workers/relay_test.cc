@@ -339,6 +339,16 @@ TEST_F(RelayTest, AForeignMessageIsFoundWhileNothingHappens) {
   expect_copy_of(world_);
 }
 
+TEST_F(RelayTest, AnotherLogsStreamOfTheSameLengthIsFoundWhileNothingHappens) {
+  LogWorld other(2);
+  for (LogWorld* world : {&world_, &other}) world->request(kPeru);
+  auto relay = relay_of(world_);
+  run(world_, *relay);
+  run(other, *relay_of(other));
+  run_for(std::chrono::seconds{20}, *relay);
+  expect_copy_of(world_);
+}
+
 TEST_F(RelayTest, StreamsAsTheyShouldBeAreLeftAlone) {
   auto relay = relay_of(world_);
   for (int i = 0; i < 20; ++i) {
@@ -361,6 +371,28 @@ TEST_F(RelayTest, EachEventNamesTheOneBeforeItOfItsCountry) {
   std::vector<std::string> all;
   for (std::uint64_t i = 1; i <= 6; ++i) all.push_back(previous(i));
   EXPECT_THAT(all, ElementsAre("0", "0", "1", "3", "0", "2"));
+}
+
+// A mistake of configuration: nothing is to be lost by it, and somebody has to hear of it.
+TEST_F(RelayTest, AnotherServerOnTheSameBusIsToldAndNotFoughtWithoutPause) {
+  LogWorld other(2);
+  for (LogWorld* world : {&world_, &other}) world->request(kPeru);
+  auto mine = relay_of(world_);
+  run(world_, *mine);
+  auto theirs = relay_of(other);
+  for (int i = 0; i < 60 * 4; ++i) {
+    for (Relay* relay : {mine.get(), theirs.get()}) ASSERT_TRUE(relay->step());
+    for (LogWorld* world : {&world_, &other}) world->clock.advance(milliseconds{250});
+  }
+  EXPECT_THAT(mine->trouble(), HasSubstr("another server, of " + other.log.identity().source()));
+  EXPECT_THAT(theirs->trouble(), HasSubstr("another server"));
+  EXPECT_LE(mine->stats().rebuilds + theirs->stats().rebuilds, 10U);
+
+  theirs.reset();
+  run_for(std::chrono::minutes{6}, *mine);
+  expect_copy_of(world_);
+  run_for(std::chrono::minutes{15}, *mine);
+  EXPECT_EQ(mine->trouble(), "");
 }
 
 TEST(CountryChainTest, LooksBackNoFurtherThanItMay) {
