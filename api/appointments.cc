@@ -109,7 +109,7 @@ Problem problem_of_query(const Error& error) {
 }
 
 http::Response page_response(const InsuredId& insured, std::size_t limit,
-                             const AppointmentsPage& page, Epoch epoch) {
+                             const AppointmentsPage& page) {
   std::string body;
   body.reserve(page.appointments.size() + page.next_cursor.size() + 160);
   body.append(R"({"insuredId":")").append(insured.text());
@@ -118,7 +118,6 @@ http::Response page_response(const InsuredId& insured, std::size_t limit,
   append_pagination(body, limit, page.has_more ? page.next_cursor : std::string_view{});
   auto response = json_response(200, body.append(1, '}'));
   set_position(response, page.reflected);
-  set_entity_tag(response, epoch, page.last_changed);
   return response;
 }
 
@@ -225,7 +224,9 @@ Reply AppointmentRoutes::list(const Call& call) const {
       point.as_of ? system_.appointments.list_as_of(*point.as_of, tenant, insured, filter, request)
                   : system_.appointments.list(tenant, insured, filter, request);
   if (!page) return tl::unexpected(problem_of_query(page.error()));
-  return page_response(insured, limit, *page, system_.log.epoch());
+  auto response = page_response(insured, limit, *page);
+  set_entity_tag(response, system_.log.epoch(), page->last_changed, system_.appointments.version());
+  return response;
 }
 
 Reply AppointmentRoutes::find(const Call& call) const {
@@ -247,7 +248,8 @@ Reply AppointmentRoutes::find(const Call& call) const {
   if (!found) return tl::unexpected(problem_of_query(found.error()));
   auto response = json_response(200, std::move(found->json));
   set_position(response, found->reflected);
-  set_entity_tag(response, system_.log.epoch(), found->last_changed);
+  set_entity_tag(response, system_.log.epoch(), found->last_changed,
+                 system_.appointments.version());
   return response;
 }
 

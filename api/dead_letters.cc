@@ -104,7 +104,8 @@ Reply DeadLetterRoutes::find(const Call& call) const {
   if (!found) return tl::unexpected(problem_of_query(found.error()));
   auto response = json_response(200, std::move(found->json));
   set_position(response, found->reflected);
-  set_entity_tag(response, system_.log.epoch(), found->last_changed);
+  set_entity_tag(response, system_.log.epoch(), found->last_changed,
+                 system_.dead_letters.version());
   return response;
 }
 

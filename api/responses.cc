@@ -3,10 +3,9 @@
 namespace citas::api {
 namespace {
 
-std::string entity_tag(Epoch epoch, Position last_change) {
-  std::string tag{'"'};
-  tag.append(std::to_string(epoch.value())).append(1, '-');
-  return tag.append(std::to_string(last_change.value())).append(1, '"');
+// What the tags of an epoch begin with.
+std::string tag_prefix(Epoch epoch) {
+  return std::string{'"'}.append(std::to_string(epoch.value())).append(1, '-');
 }
 
 }  // namespace
@@ -24,18 +23,23 @@ void set_position(http::Response& response, Position position) {
   response.headers.push_back({"Citas-Position", std::to_string(position.value())});
 }
 
-void set_entity_tag(http::Response& response, Epoch epoch, Position last_change) {
-  response.headers.push_back({"ETag", entity_tag(epoch, last_change)});
+void set_entity_tag(http::Response& response, Epoch epoch, Position last_change,
+                    std::optional<std::uint32_t> model_version) {
+  std::string tag = tag_prefix(epoch).append(std::to_string(last_change.value()));
+  if (model_version) tag.append(1, '.').append(std::to_string(*model_version));
+  response.headers.push_back({"ETag", tag.append(1, '"')});
 }
 
-std::optional<Position> last_change_in(std::string_view entity_tag_sent, Epoch epoch) {
-  const std::size_t dash = entity_tag_sent.find('-');
-  if (dash == std::string_view::npos || !entity_tag_sent.ends_with('"')) return std::nullopt;
-  const std::string_view digits = entity_tag_sent.substr(dash + 1);
-  const auto position = parse_position(digits.substr(0, digits.size() - 1));
-  // One form only: what is not exactly what was sent is not ours.
-  if (!position || entity_tag(epoch, *position) != entity_tag_sent) return std::nullopt;
-  return position;
+std::optional<Position> last_change_in(std::string_view entity_tag, Epoch epoch) {
+  const std::string prefix = tag_prefix(epoch);
+  if (!entity_tag.starts_with(prefix) || !entity_tag.ends_with('"')) return std::nullopt;
+  entity_tag.remove_prefix(prefix.size());
+  entity_tag.remove_suffix(1);
+  const std::size_t dot = entity_tag.find('.');
+  // Like the position, the version is a number that is written in one way only.
+  const bool has_wrong_version =
+      dot != std::string_view::npos && !parse_position(entity_tag.substr(dot + 1));
+  return has_wrong_version ? std::nullopt : parse_position(entity_tag.substr(0, dot));
 }
 
 void append_pagination(std::string& body, std::size_t limit, std::string_view next_cursor) {

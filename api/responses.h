@@ -16,10 +16,14 @@ http::Response json_response(int status, std::string body);
 // Citas-Position: of a write its position, of a read what it reflects.
 void set_position(http::Response& response, Position position);
 // The ETag of a representation that the event at `last_change` changed last:
-// `"<epoch>-<position>"`. The log's epoch is part of it, since a log that was restored to its past
-// gives the positions that followed to other events; what was read before then counts as changed.
-void set_entity_tag(http::Response& response, Epoch epoch, Position last_change);
-// The position in such a tag; nullopt: it is weak, of another epoch, or not ours.
+// `"<epoch>-<position>"`, or `"<epoch>-<position>.<version>"` where a read model made it. The log's
+// epoch is part of it, since a log that was restored to its past gives the positions that followed
+// to other events; what was read before then counts as changed. So is the read model's version: a
+// later program may show the same events otherwise.
+void set_entity_tag(http::Response& response, Epoch epoch, Position last_change,
+                    std::optional<std::uint32_t> model_version = std::nullopt);
+// The position in such a tag, whatever made the representation; nullopt: the tag is weak, of
+// another epoch, or not ours.
 std::optional<Position> last_change_in(std::string_view entity_tag, Epoch epoch);
 
 // Appends `"pagination":{…}`. An empty `next_cursor` means that there is no more.

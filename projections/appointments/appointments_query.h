@@ -19,6 +19,7 @@
 #include "events/codec.h"
 #include "events/event_log.h"
 #include "projections/appointments/appointment_row.h"
+#include "projections/appointments/appointments_by_insured.h"
 #include "projections/appointments/page_cache.h"
 #include "projections/live_projection.h"
 #include "projections/read_store.h"
@@ -78,6 +79,8 @@ class AppointmentsQuery {
 
   // What list() and find() reflect at this moment.
   Position position() const { return live_.position(); }
+  // Of the read model: representations of another version may differ.
+  std::uint32_t version() const { return AppointmentsByInsured{}.version(); }
 
   PageCache::Stats cache_stats() const { return pages_->stats(); }
 

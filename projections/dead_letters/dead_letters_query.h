@@ -51,6 +51,8 @@ class DeadLettersQuery {
 
   // What list() and find() reflect at least.
   Position position() const { return live_.position(); }
+  // Of the read model: representations of another version may differ.
+  std::uint32_t version() const { return DeadLetters{}.version(); }
 
  private:
   const LiveProjection& live_;

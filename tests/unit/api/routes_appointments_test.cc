@@ -205,24 +205,24 @@ TEST(LookingUpAnAppointment, ShowsItsStateAndEntityTag) {
   const std::string id = json_of(created)["appointmentId"];
   const auto pending = api.get(path);
   EXPECT_EQ(json_of(pending)["status"], "pending");
-  EXPECT_EQ(header(pending, "ETag"), "\"1-1\"");
+  EXPECT_EQ(header(pending, "ETag"), "\"1-1.1\"");
   EXPECT_EQ(header(pending, "Citas-Position"), "1");
 
-  const auto unchanged = api.get(path, {{"If-None-Match", "\"1-1\""}});
+  const auto unchanged = api.get(path, {{"If-None-Match", "\"1-1.1\""}});
   EXPECT_EQ(unchanged.status, 304);
   EXPECT_EQ(unchanged.body, "");
-  EXPECT_EQ(header(unchanged, "ETag"), "\"1-1\"");
+  EXPECT_EQ(header(unchanged, "ETag"), "\"1-1.1\"");
   EXPECT_EQ(header(unchanged, "Citas-Position"), "1");
 
   api.confirm(id);
-  const auto completed = api.get(path, {{"If-None-Match", "\"1-1\""}});
+  const auto completed = api.get(path, {{"If-None-Match", "\"1-1.1\""}});
   EXPECT_EQ(completed.status, 200);
   EXPECT_EQ(json_of(completed)["status"], "completed");
   EXPECT_EQ(json_of(completed)["lifecycle"], "booked");
-  EXPECT_EQ(header(completed, "ETag"), "\"1-2\"");
+  EXPECT_EQ(header(completed, "ETag"), "\"1-2.1\"");
 
   EXPECT_EQ(json_of(api.get(path + "?asOf=1"))["status"], "pending");
-  EXPECT_EQ(header(api.get(path + "?asOf=1"), "ETag"), "\"1-1\"");
+  EXPECT_EQ(header(api.get(path + "?asOf=1"), "ETag"), "\"1-1.1\"");
   EXPECT_EQ(json_of(api.get(path + "/history"))["events"].size(), 2U);
   EXPECT_EQ(json_of(api.get(path + "/history?asOf=1"))["events"].size(), 1U);
 }
@@ -269,7 +269,7 @@ TEST(ListingAppointments, IsEmptyForStrangers) {
   const auto list = api.get("/appointments/00009");
   EXPECT_EQ(json_of(list), json::parse(R"({"insuredId":"00009","appointments":[],"total":0,
       "pagination":{"limit":50,"hasMore":false,"nextCursor":null}})"));
-  EXPECT_EQ(header(list, "ETag"), "\"1-0\"");
+  EXPECT_EQ(header(list, "ETag"), "\"1-0.1\"");
 }
 
 TEST(ListingAppointments, PagesThroughAllOfThem) {
@@ -451,7 +451,9 @@ TEST(CancellingAnAppointment, CanBeTiedToTheVersionSeen) {
   api.confirm(json_of(created)["appointmentId"].get<std::string>());
   for (const std::string& stale :
        {seen, std::string{"\"stale\""}, std::string{"W/\"1-2\""}, std::string{"\"1-0\""},
-        std::string{"\"2\""}, std::string{"\"2-2\""}, std::string{"\"1-02\""}}) {
+        std::string{"\"2\""}, std::string{"\"2-2\""}, std::string{"\"1-02\""},
+        std::string{"\"1-2.\""}, std::string{"\"1-2.01\""}, std::string{"\"1-2.1.1\""},
+        std::string{"\"1-\""}, std::string{"\"1-.1\""}}) {
     expect_problem(api.post(path, "", {{"If-Match", stale}}), 412, "precondition_failed");
   }
   for (const char* wrong : {"2", "\"1\", \"2\"", "", "\"", "W/"}) {
@@ -460,6 +462,21 @@ TEST(CancellingAnAppointment, CanBeTiedToTheVersionSeen) {
   const std::string fresh = header(api.get(path_of(created)), "ETag");
   EXPECT_EQ(api.post(path, "", {{"If-Match", fresh}}).status, 200);
   EXPECT_EQ(api.post(path, "", {{"If-Match", "*"}}).status, 200);
+}
+
+// A later program may show the same events otherwise; the appointment is the same for it.
+TEST(AnotherVersionOfTheReadModel, CountsAsAChangeOfWhatIsShownButNotOfTheAppointment) {
+  Api api;
+  const auto created = api.post("/appointments", booking("00001", 100));
+  const std::string path = path_of(created);
+  for (const std::string& target : {path, std::string{"/appointments/00001"}}) {
+    const std::string seen = header(api.get(target), "ETag");
+    EXPECT_EQ(seen, "\"1-1.1\"") << target;
+    EXPECT_EQ(api.get(target, {{"If-None-Match", seen}}).status, 304) << target;
+    EXPECT_EQ(api.get(target, {{"If-None-Match", "\"1-1.2\""}}).status, 200) << target;
+  }
+  const std::string cancellation = path + "/cancellation";
+  EXPECT_EQ(api.post(cancellation, "", {{"If-Match", "\"1-1.2\""}}).status, 200);
 }
 
 // A log that was restored to its past has an epoch of its own, and gives the positions that
