@@ -108,16 +108,15 @@ Decided decide(const AppointmentState& state, const CancelAppointment& command,
   }
   const bool is_stale =
       command.if_changed_at && *command.if_changed_at != state.appointment->changed_at;
-  if (is_stale && state.appointment->lifecycle != Lifecycle::kRejected) {
-    return reject(RejectionCode::kChangedSince);
-  }
   switch (state.appointment->lifecycle) {
+    // Its own retry would find it changed by the cancellation that it repeats.
     case Lifecycle::kCancelled:
       return Decision{.events = {}, .repeats = state.appointment->changed_at};
     case Lifecycle::kRejected:
       return reject(RejectionCode::kNotCancellable);
     case Lifecycle::kRequested:
     case Lifecycle::kBooked:
+      if (is_stale) return reject(RejectionCode::kChangedSince);
       return one_event(AppointmentCancelled{state.appointment->ref, command.reason});
   }
   CHECK(false);

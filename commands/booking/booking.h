@@ -42,7 +42,7 @@ struct CancelAppointment {
   AppointmentId appointment;
   InsuredId insured;
   std::optional<ReasonCode> reason;
-  // Only if this event is still the last that changed the appointment.
+  // Only if this event is still the last that changed the appointment, or it is cancelled already.
   std::optional<Position> if_changed_at = std::nullopt;
 };
 

@@ -89,4 +89,7 @@ def test_only_the_version_that_the_client_saw(server, insured, appointment):
     target = f"/appointments/{insured}/{appointment}"
     tag = server.client.get(target).headers["etag"]
     assert server.client.cancel(insured, appointment, if_match='"stale"').status == 412
-    assert server.client.cancel(insured, appointment, if_match=tag).status == 200
+    cancelled = server.client.cancel(insured, appointment, if_match=tag)
+    assert cancelled.status == 200 and not cancelled.replayed
+    again = server.client.cancel(insured, appointment, if_match=tag)
+    assert again.status == 200 and again.replayed and again.body == cancelled.body

@@ -460,8 +460,14 @@ TEST(CancellingAnAppointment, CanBeTiedToTheVersionSeen) {
     expect_problem(api.post(path, "", {{"If-Match", wrong}}), 400, "validation_failed");
   }
   const std::string fresh = header(api.get(path_of(created)), "ETag");
-  EXPECT_EQ(api.post(path, "", {{"If-Match", fresh}}).status, 200);
+  const auto cancelled = api.post(path, "", {{"If-Match", fresh}});
+  EXPECT_EQ(cancelled.status, 200);
   EXPECT_EQ(api.post(path, "", {{"If-Match", "*"}}).status, 200);
+  // Whoever heard no answer asks again, and has no other version than the one from before.
+  const auto again = api.post(path, "", {{"If-Match", fresh}});
+  EXPECT_EQ(again.status, 200);
+  EXPECT_EQ(again.body, cancelled.body);
+  EXPECT_EQ(header(again, "Idempotent-Replayed"), "true");
 }
 
 // A later program may show the same events otherwise; the appointment is the same for it.
