@@ -87,6 +87,7 @@ Reply DeadLetterRoutes::list(const Call& call) const {
                     page->next ? make_position_cursor(epoch, *page->next, scope) : std::string{});
   auto response = json_response(200, body.append(1, '}'));
   set_position(response, page->reflected);
+  set_entity_tag(response, epoch, page->last_changed, system_.dead_letters.version());
   return response;
 }
 

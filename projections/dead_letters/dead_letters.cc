@@ -17,7 +17,7 @@ constexpr char kSummary = 's';
 constexpr char kAll = '*';
 constexpr std::size_t kIdSize = 16;
 constexpr std::size_t kHeadSize = 1 + 8 + 8;
-constexpr std::size_t kSummarySize = (kLetterStates + 1) * 8;
+constexpr std::size_t kSummarySize = (kLetterStates + 2) * 8;
 constexpr std::array<std::string_view, kLetterStates> kStateNames{"open", "retried", "discarded",
                                                                   "settled"};
 
@@ -53,6 +53,7 @@ std::string encode(const LetterSummary& summary) {
   std::string bytes;
   for (const std::uint64_t count : summary.count) append_big_endian(bytes, count);
   append_big_endian(bytes, summary.recorded);
+  append_big_endian(bytes, summary.changed_at.value());
   return bytes;
 }
 
@@ -84,6 +85,7 @@ Status count(const Event& event, std::optional<LetterState> from, LetterState to
   if (from) --summary->count[static_cast<std::size_t>(*from)];
   ++summary->count[static_cast<std::size_t>(to)];
   if (std::holds_alternative<DeadLetterRecorded>(event.data)) ++summary->recorded;
+  summary->changed_at = event.position;
   return batch.put(key, encode(*summary));
 }
 
@@ -274,6 +276,7 @@ Result<LetterSummary> parse_letters_summary(std::string_view stored) {
     summary.count[i] = read_big_endian<std::uint64_t>(stored, i * 8);
   }
   summary.recorded = read_big_endian<std::uint64_t>(stored, kLetterStates * 8);
+  summary.changed_at = Position{read_big_endian<std::uint64_t>(stored, (kLetterStates + 1) * 8)};
   return summary;
 }
 

@@ -7,7 +7,7 @@
 //   'i' tenant 0 list(1) first(8)     an entry of a list: id(16). A letter is in the list of its
 //                                     state, and in that of all
 //   'a' tenant 0 appointment(16)      the ids(16) of its letters, while it is pending
-//   's' tenant 0                      how many are in each state(4 × 8) ‖ recorded(8)
+//   's' tenant 0                      how many are in each state(4 × 8) ‖ recorded(8) ‖ changed(8)
 //
 // It holds nobody's personal data: letters have none.
 #pragma once
@@ -36,7 +36,7 @@ class DeadLetters final : public Projection {
   static constexpr std::string_view kName = "dead_letters";
 
   std::string_view name() const override { return kName; }
-  std::uint32_t version() const override { return 1; }
+  std::uint32_t version() const override { return 2; }
   // Few events concern it, and those who ask for a position may wait this long.
   std::chrono::milliseconds patience() const override { return std::chrono::milliseconds{20}; }
   Status apply(const Event& event, ReadModelBatch& batch) const override;
@@ -54,6 +54,7 @@ struct LetterRow {
 struct LetterSummary {
   std::array<std::uint64_t, kLetterStates> count{};  // by state
   std::uint64_t recorded = 0;                        // messages that died, each time counted
+  Position changed_at;                               // the last event of any letter
 };
 
 std::string letter_key(const TenantId& tenant, DeadLetterId letter);

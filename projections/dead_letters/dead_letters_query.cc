@@ -87,7 +87,8 @@ Result<DeadLettersPage> read_page(const ReadStore& store, const TenantId& tenant
   DeadLettersPage page{.letters = "[",
                        .total = total_of(*summary, filter.state),
                        .next = {},
-                       .reflected = (*view)->position()};
+                       .reflected = (*view)->position(),
+                       .last_changed = summary->changed_at};
   if (entries->size() > limit) {
     page.next = entries->back().first;
     entries->pop_back();

@@ -26,6 +26,7 @@ struct DeadLettersPage {
   std::uint64_t total = 0;       // that pass the filter, on all pages
   std::optional<Position> next;  // where the next page begins; nullopt: there is none
   Position reflected;
+  Position last_changed;  // the last event of any letter; 0: there never was one
 };
 
 struct DeadLetterFound {

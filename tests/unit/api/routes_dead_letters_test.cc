@@ -64,6 +64,32 @@ TEST_F(DeadLetterRoutesTest, AreListedFilteredAndPaged) {
   expect_problem(api_.get("/dead-letters?state=dead&limit=0&colour=red"), 400, "validation_failed");
 }
 
+TEST_F(DeadLetterRoutesTest, AreNotSentAgainWhileNoneHasChanged) {
+  EXPECT_EQ(header(api_.get("/dead-letters"), "ETag"), "\"1-0.2\"");
+  const Dead first = dead(1);
+  const Dead second = dead(2);
+  for (const char* target :
+       {"/dead-letters", "/dead-letters?state=open&limit=1&order=asc", "/dead-letters?limit=1"}) {
+    SCOPED_TRACE(target);
+    const auto before = api_.get(target);
+    const http::Headers known{{"If-None-Match", header(before, "ETag")}};
+    EXPECT_EQ(api_.get(target, known).status, 304);
+    api_.post("/appointments", booking("00501", 10));  // no letter's business
+    EXPECT_EQ(api_.get(target, known).status, 304);
+    // Of a page that begins elsewhere, a letter may change the total.
+    dead(static_cast<int>(api_.log.committed().value()) + 10);
+    const auto after = api_.get(target, known);
+    EXPECT_EQ(after.status, 200);
+    EXPECT_NE(after.body, before.body);
+  }
+  const std::string seen = header(api_.get("/dead-letters"), "ETag");
+  ASSERT_EQ(retry(first.letter).status, 200);
+  const std::string retried = header(api_.get("/dead-letters"), "ETag");
+  EXPECT_NE(retried, seen);
+  api_.confirm(second.appointment);
+  EXPECT_NE(header(api_.get("/dead-letters"), "ETag"), retried);
+}
+
 TEST_F(DeadLetterRoutesTest, OneIsShownWithoutAnybodysData) {
   const Dead one = dead();
   const auto response = api_.get("/dead-letters/" + one.letter);

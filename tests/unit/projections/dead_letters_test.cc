@@ -141,6 +141,10 @@ TEST_F(DeadLettersTest, CountsWhatIsOpenAndWhatEverDied) {
   const LetterSummary summary = query_.summary(kDefaultTenant).value();
   EXPECT_EQ(summary.count[0], 2U);
   EXPECT_EQ(summary.recorded, 3U);
+  EXPECT_EQ(summary.changed_at, model_.log.committed());
+  request();  // no letter's business
+  model_.catch_up();
+  EXPECT_EQ(query_.summary(kDefaultTenant).value().changed_at, summary.changed_at);
 }
 
 TEST_F(DeadLettersTest, WhatADecisionLeftBehindIsToldTheSameForEver) {
