@@ -34,7 +34,9 @@ constexpr std::string_view kCancelRoute =
 constexpr FieldFault kNotStatus{"invalid_status",
                                 "must be one of pending, completed, failed, cancelled"};
 constexpr FieldFault kNotLifecycle{"invalid_lifecycle",
-                                   "must be one of requested, booked, rejected, cancelled"};
+                                   "must be one of requested, booked, arrived, fulfilled, "
+                                   "noshow, cancelled, rejected"};
+
 std::optional<std::string> parse_cursor(std::string_view text) {
   return text.empty() ? std::nullopt : std::optional(std::string{text});
 }

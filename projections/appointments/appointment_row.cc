@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kStatusNames{"pending", "completed", "failed",
                                                        "cancelled"};
-constexpr std::array<std::string_view, kLifecycles> kLifecycleNames{"requested", "booked",
-                                                                    "rejected", "cancelled"};
+constexpr std::array<std::string_view, kLifecycles> kLifecycleNames{
+    "requested", "booked", "rejected", "cancelled", "arrived", "fulfilled", "noshow"};
 
 constexpr std::size_t kHeadSize = 1 + 1 + 2 + 8 + 2;
 
@@ -122,6 +122,9 @@ RequestStatus status_of(Lifecycle lifecycle) {
     case Lifecycle::kRequested:
       return RequestStatus::kPending;
     case Lifecycle::kBooked:
+    case Lifecycle::kArrived:
+    case Lifecycle::kFulfilled:
+    case Lifecycle::kNoShow:
       return RequestStatus::kCompleted;
     case Lifecycle::kRejected:
       return RequestStatus::kFailed;
@@ -142,7 +145,7 @@ Result<AppointmentRow> parse_row(std::string_view stored) {
   const auto country = CountryCode::parse(stored.substr(2, 2));
   const std::size_t stays = read_big_endian<std::uint16_t>(stored, 12);
   const std::string_view json = stored.substr(kHeadSize);
-  if (status >= kStatusNames.size() || lifecycle >= kLifecycles || !country ||
+  if (status >= kStatusNames.size() || lifecycle >= kReachedLifecycles || !country ||
       stays > json.size()) {
     return wrong();
   }

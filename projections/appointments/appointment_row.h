@@ -29,8 +29,18 @@ enum class RequestStatus : unsigned char {
   kFailed = 2,
   kCancelled = 3,
 };
-enum class Lifecycle : unsigned char { kRequested = 0, kBooked = 1, kRejected = 2, kCancelled = 3 };
-inline constexpr std::size_t kLifecycles = 4;
+enum class Lifecycle : unsigned char {
+  kRequested = 0,
+  kBooked = 1,
+  kRejected = 2,
+  kCancelled = 3,
+  // Part of the contract, and asked for; no event brings an appointment there yet.
+  kArrived = 4,
+  kFulfilled = 5,
+  kNoShow = 6,
+};
+inline constexpr std::size_t kLifecycles = 7;
+inline constexpr std::size_t kReachedLifecycles = 4;  // those that an appointment can have so far
 
 // As in the public contract: "pending", "requested", …
 std::string_view to_string(RequestStatus status);

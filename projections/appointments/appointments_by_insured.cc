@@ -11,7 +11,7 @@ constexpr char kSummary = '\0';
 constexpr char kRow = '\1';
 constexpr std::size_t kInsuredSize = 5;
 constexpr std::size_t kSortKeySize = 8 + 16;
-constexpr std::size_t kSummarySize = (kLifecycles + 1) * 8;
+constexpr std::size_t kSummarySize = (kReachedLifecycles + 1) * 8;
 
 tl::unexpected<Error> corrupt(std::string_view what) {
   return failure(ErrorCode::kCorruption,
@@ -149,10 +149,10 @@ std::string locator_key(const TenantId& tenant, AppointmentId appointment) {
 Result<InsuredSummary> parse_summary(std::string_view stored) {
   if (stored.size() != kSummarySize) return corrupt("a stored summary");
   InsuredSummary summary;
-  for (std::size_t i = 0; i < kLifecycles; ++i) {
+  for (std::size_t i = 0; i < kReachedLifecycles; ++i) {
     summary.count[i] = read_big_endian<std::uint64_t>(stored, i * 8);
   }
-  summary.changed_at = Position{read_big_endian<std::uint64_t>(stored, kLifecycles * 8)};
+  summary.changed_at = Position{read_big_endian<std::uint64_t>(stored, kReachedLifecycles * 8)};
   return summary;
 }
 

@@ -41,7 +41,7 @@ struct SortKey {
 };
 
 struct InsuredSummary {
-  std::array<std::uint64_t, kLifecycles> count{};
+  std::array<std::uint64_t, kReachedLifecycles> count{};
   Position changed_at;  // the event that last changed anything of this insured
 };
 

@@ -40,7 +40,7 @@ std::optional<std::uint64_t> kept_total(const InsuredSummary& summary,
                                         const AppointmentsFilter& filter) {
   if (filter.country || filter.from || filter.to) return std::nullopt;
   std::uint64_t total = 0;
-  for (std::size_t i = 0; i < kLifecycles; ++i) {
+  for (std::size_t i = 0; i < kReachedLifecycles; ++i) {
     const auto lifecycle = static_cast<Lifecycle>(i);
     const bool wanted = (!filter.lifecycle || lifecycle == *filter.lifecycle) &&
                         (!filter.status || status_of(lifecycle) == *filter.status);

@@ -303,6 +303,7 @@ TEST(ListingAppointments, Filters) {
   EXPECT_EQ(count(""), 2U);
   EXPECT_EQ(count("status=completed"), 1U);
   EXPECT_EQ(count("lifecycle=requested"), 1U);
+  EXPECT_EQ(count("lifecycle=arrived"), 0U);
   EXPECT_EQ(count("countryISO=CL"), 1U);
   EXPECT_EQ(count("countryISO=XX"), 0U);
   EXPECT_EQ(count("from=2030-09-30T17:30:00Z"), 1U);

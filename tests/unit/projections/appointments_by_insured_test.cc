@@ -175,7 +175,8 @@ TEST(AppointmentRowTest, NamesGoBothWays) {
     EXPECT_EQ(parse_request_status(to_string(status)), status);
   }
   for (const auto lifecycle :
-       {Lifecycle::kRequested, Lifecycle::kBooked, Lifecycle::kRejected, Lifecycle::kCancelled}) {
+       {Lifecycle::kRequested, Lifecycle::kBooked, Lifecycle::kRejected, Lifecycle::kCancelled,
+        Lifecycle::kArrived, Lifecycle::kFulfilled, Lifecycle::kNoShow}) {
     EXPECT_EQ(parse_lifecycle(to_string(lifecycle)), lifecycle);
   }
   EXPECT_EQ(parse_request_status("booked"), std::nullopt);

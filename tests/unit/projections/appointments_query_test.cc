@@ -238,7 +238,7 @@ class AppointmentsQueryPropertyTest : public ::testing::TestWithParam<std::uint6
       return std::chrono::hours{static_cast<std::int64_t>(model_.history.draw(5)) - 2};
     };
     return {.status = maybe(static_cast<RequestStatus>(model_.history.draw(4))),
-            .lifecycle = maybe(static_cast<Lifecycle>(model_.history.draw(4))),
+            .lifecycle = maybe(static_cast<Lifecycle>(model_.history.draw(kLifecycles))),
             .country = maybe(country(model_.history.draw(2) ? "PE" : "CL")),
             .from = maybe(kNow + hours()),
             .to = maybe(kNow + hours()),
