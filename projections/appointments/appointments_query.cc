@@ -12,7 +12,7 @@ namespace {
 
 // What a list is asked for, in one text, so that a cursor is good for nothing else.
 std::string question_of(const TenantId& tenant, const InsuredId& insured,
-                        const AppointmentsFilter& filter) {
+                        const AppointmentsFilter& filter, std::optional<Position> as_of) {
   std::string question = rows_key(tenant, insured);
   const auto append = [&](const auto& value, auto&& text) {
     question.append(1, value ? '+' : '-');
@@ -26,6 +26,7 @@ std::string question_of(const TenantId& tenant, const InsuredId& insured,
   append(filter.from, time_text);
   append(filter.to, time_text);
   question.append(1, filter.order == Order::kAscending ? 'a' : 'd');
+  if (as_of) append_big_endian(question, as_of->value());
   return question;
 }
 
@@ -138,12 +139,18 @@ Result<std::uint64_t> count_rows(ReadView& view, const OwnedRange& range,
   return total;
 }
 
-// One list request against one view.
+// One list request against one view, of the present or as of a position.
 class ListReader {
  public:
   ListReader(ReadView& view, const TenantId& tenant, const InsuredId& insured,
-             const AppointmentsFilter& filter, std::string_view secret)
-      : view_(view), tenant_(tenant), insured_(insured), filter_(filter), secret_(secret) {}
+             const AppointmentsFilter& filter, std::string_view secret,
+             std::optional<Position> as_of = std::nullopt)
+      : view_(view),
+        tenant_(tenant),
+        insured_(insured),
+        filter_(filter),
+        secret_(secret),
+        as_of_(as_of) {}
 
   Result<AppointmentsPage> read(const AppointmentsPageRequest& request) {
     if (request.limit < 1 || request.limit > kMaxPageLimit) {
@@ -163,7 +170,7 @@ class ListReader {
   }
 
  private:
-  std::string question() const { return question_of(tenant_, insured_, filter_); }
+  std::string question() const { return question_of(tenant_, insured_, filter_, as_of_); }
 
   Result<InsuredSummary> read_summary() {
     const auto stored = view_.get(summary_key(tenant_, insured_));
@@ -210,6 +217,7 @@ class ListReader {
   const InsuredId& insured_;
   const AppointmentsFilter& filter_;
   const std::string_view secret_;
+  const std::optional<Position> as_of_;
 };
 
 // nullopt: there is none, or it is another insured's.
@@ -295,7 +303,7 @@ Result<AppointmentsPage> AppointmentsQuery::list_as_of(Position as_of, const Ten
                           {.tenant = tenant, .tag = insured_tag(insured), .last = as_of});
   if (!store) return failure(store.error());
   return ask(**store, [&](ReadView& view) {
-    return ListReader(view, tenant, insured, filter, log_.fingerprint_key()).read(page);
+    return ListReader(view, tenant, insured, filter, log_.fingerprint_key(), as_of).read(page);
   });
 }
 

@@ -59,8 +59,8 @@ class AppointmentsQuery {
   AppointmentsQuery(const LiveProjection& live, const EventLog& log, const Codec& codec,
                     std::size_t page_cache_bytes = kDefaultPageCacheBytes);
 
-  // InvalidArgument: a cursor that was not given out for this insured and filter, or a limit out of
-  // bounds. A cursor names the last appointment seen, so pages neither repeat nor skip those that
+  // InvalidArgument: a cursor that was not given out for this insured, filter and time (the present
+  // or an `as_of`), or a limit out of bounds. A cursor names the last appointment seen, so pages neither repeat nor skip those that
   // were there, whatever is booked meanwhile.
   Result<AppointmentsPage> list(const TenantId& tenant, const InsuredId& insured,
                                 const AppointmentsFilter& filter,

@@ -334,6 +334,22 @@ TEST(ListingAppointments, NamesInvalidParameters) {
   }
 }
 
+TEST(ListingAppointments, KeepsThePagesOfOnePastTogether) {
+  Api api;
+  for (int i = 0; i < 3; ++i) api.post("/appointments", booking("00001", 100 + i));
+  const auto cursor_of = [&](const std::string& query) {
+    const json page = json_of(api.get("/appointments/00001?limit=1" + query));
+    return "&cursor=" + page["pagination"]["nextCursor"].get<std::string>();
+  };
+  const std::string past = cursor_of("&asOf=2");
+  const json second = json_of(api.get("/appointments/00001?limit=1&asOf=2" + past));
+  EXPECT_EQ(second["appointments"][0]["scheduleId"], 101);
+  EXPECT_FALSE(second["pagination"]["hasMore"]);
+  for (const std::string& mixed : {past, "&asOf=3" + past, "&asOf=3" + cursor_of("")}) {
+    expect_problem(api.get("/appointments/00001?limit=1" + mixed), 400, "validation_failed");
+  }
+}
+
 TEST(ListingAppointments, WaitsForMinPosition) {
   Api api;
   api.post("/appointments", booking("00001", 100));
