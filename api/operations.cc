@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/parameters.h"
+#include "api/read_position.h"
 #include "api/request_json.h"
 #include "api/responses.h"
 #include "events/base/check.h"
@@ -146,8 +147,12 @@ Reply OperationRoutes::metrics(const Call& call) const {
 }
 
 Reply OperationRoutes::projections(const Call& call) const {
-  if (auto invalid = refuse_parameters(call)) return tl::unexpected(std::move(*invalid));
+  ParameterReader parameters(call);
+  const auto minimum = read_position(parameters, "minPosition");
+  if (auto invalid = parameters.problem()) return tl::unexpected(std::move(*invalid));
   const Position committed = system_.log.committed();
+  // What it reflects is the log, which every model's lag is measured against.
+  if (auto wait = wait_for(minimum, Feed::kLog, committed, call.request)) return *std::move(wait);
   Json list = Json::array();
   for (const ProjectionState& state : system_.projections.list()) list.push_back(to_json(state));
   auto response = json_response(200, dump({{"projections", std::move(list)}}));

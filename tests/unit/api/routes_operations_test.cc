@@ -65,6 +65,16 @@ TEST(Projections, AreListedWithTheirRebuild) {
   expect_problem(api.get("/projections/nothing/rebuild"), 405, "method_not_allowed");
 }
 
+TEST(Projections, WaitForMinPosition) {
+  Api api;
+  const auto outcome = api.handle(request("GET", "/projections?minPosition=1"));
+  ASSERT_TRUE(std::holds_alternative<http::Park>(outcome));
+  EXPECT_EQ(std::get<http::Park>(outcome).feed, number_of(Feed::kLog));
+  api.post("/appointments", booking("00001", 100));
+  EXPECT_EQ(header(api.get("/projections?minPosition=1"), "Citas-Position"), "1");
+  expect_problem(api.get("/projections?minPosition=x&asOf=1"), 400, "validation_failed");
+}
+
 TEST(Documentation, IsServed) {
   Api api;
   EXPECT_EQ(json_of(api.get("/openapi.json"))["openapi"], "3.1.0");
