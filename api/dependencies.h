@@ -24,7 +24,7 @@ enum class Health { kOk, kDegraded, kUnavailable };
 struct PartHealth {
   std::string name;  // "log", "bus"
   Health health = Health::kOk;
-  std::string reason;  // for operators; empty when all is well
+  std::string reason;  // for operators: what is wrong, or how it is
 };
 
 // Thread-safe; must not block, since it answers readiness probes.

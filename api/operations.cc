@@ -58,9 +58,8 @@ std::string dump(const Json& document) {
 Json to_json(const std::vector<PartHealth>& parts) {
   Json list = Json::array();
   for (const PartHealth& part : parts) {
-    Json entry{{"name", part.name}, {"status", to_string(part.health)}};
-    if (!part.reason.empty()) entry["reason"] = part.reason;
-    list.push_back(std::move(entry));
+    list.push_back(
+        {{"name", part.name}, {"status", to_string(part.health)}, {"reason", part.reason}});
   }
   return list;
 }

@@ -128,6 +128,11 @@ std::string format_bytes(std::uint64_t bytes) {
   return fmt::format("{:.1f} {}", value, kUnits[unit]);
 }
 
+std::string describe_room(const FreeSpaceState& state) {
+  return fmt::format("{} free of {}, the floor is {}", format_bytes(state.space.available_bytes),
+                     format_bytes(state.space.capacity_bytes), format_bytes(state.floor_bytes));
+}
+
 std::string describe(const FreeSpaceState& state, const std::filesystem::path& folder) {
   if (state.level == SpaceLevel::kAmple) return {};
   return fmt::format(

@@ -113,5 +113,7 @@ std::string format_bytes(std::uint64_t bytes);
 
 // For operators: empty while there is room.
 std::string describe(const FreeSpaceState& state, const std::filesystem::path& folder);
+// For operators, while there is.
+std::string describe_room(const FreeSpaceState& state);
 
 }  // namespace citas::ops

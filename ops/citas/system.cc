@@ -283,20 +283,29 @@ std::vector<api::PartHealth> System::parts() const {
   std::vector<api::PartHealth> all;
   all.push_back(write_side_failed_
                     ? api::PartHealth{"log", Health::kUnavailable, "a write failed; stopping"}
-                    : api::PartHealth{"log", Health::kOk, ""});
-  const std::string full = describe(free_space_->state(), options_.data / "log");
-  all.push_back({"disk", full.empty() ? Health::kOk : Health::kDegraded, full});
+                    : api::PartHealth{"log", Health::kOk,
+                                      "ends at position " +
+                                          std::to_string(log_->committed().value())});
+  const FreeSpaceState space = free_space_->state();
+  const std::string full = describe(space, options_.data / "log");
+  all.push_back(full.empty() ? api::PartHealth{"disk", Health::kOk, describe_room(space)}
+                             : api::PartHealth{"disk", Health::kDegraded, full});
   all.push_back(projections_health());
   const std::string trouble = bus_trouble();
-  all.push_back({"bus", trouble.empty() ? Health::kOk : Health::kDegraded, trouble});
+  all.push_back(trouble.empty() ? api::PartHealth{"bus", Health::kOk,
+                                                  "connected; " + std::to_string(unpublished()) +
+                                                      " events wait to be published"}
+                                : api::PartHealth{"bus", Health::kDegraded, trouble});
   all.push_back(dead_letters_health());
   return all;
 }
 
+std::uint64_t System::unpublished() const { return fanout_ ? fanout_->relay_stats().lag_events : 0; }
+
 // Never more than degraded: everybody else is served as ever.
 api::PartHealth System::dead_letters_health() const {
   const std::uint64_t open = open_letters_;
-  if (open == 0) return {"dead-letters", api::Health::kOk, ""};
+  if (open == 0) return {"dead-letters", api::Health::kOk, "none waits for a decision"};
   return {"dead-letters", api::Health::kDegraded,
           std::to_string(open) + (open == 1 ? " waits" : " wait") +
               " for a decision: citas deadletters list, see ops/runbooks/poison-messages.md"};
@@ -343,7 +352,21 @@ api::PartHealth System::projections_health() const {
                      std::to_string(stuck.position.value()) + ": " + stuck.error.message +
                      "; if it stays so, restart the server, see ops/runbooks/disk-dying.md";
   }
+  if (health.reason.empty()) {
+    health.reason = "all serve, at most " + std::to_string(lag_events()) + " events behind the log";
+  }
   return health;
+}
+
+// By positions alone: what engine_->status() says besides is read from the disk.
+std::uint64_t System::lag_events() const {
+  const std::uint64_t committed = log_->committed().value();
+  std::uint64_t most = 0;
+  for (const std::string& name : engine_->names()) {
+    const std::uint64_t reached = engine_->live(name).position().value();
+    most = std::max(most, committed > reached ? committed - reached : 0);
+  }
+  return most;
 }
 
 void System::scrape(Metrics& metrics) const {

@@ -79,6 +79,8 @@ class System final : public api::HealthPort {
   bool reads_come_first() const;
   WorkerHooks worker_hooks();
   std::string bus_trouble() const;
+  std::uint64_t unpublished() const;
+  std::uint64_t lag_events() const;
   api::PartHealth projections_health() const;
   api::PartHealth dead_letters_health() const;
 

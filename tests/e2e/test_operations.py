@@ -13,8 +13,14 @@ from harness import citas, wait_until
 
 def test_readiness_names_its_parts(client):
     wait_until(lambda: client.get("/readyz").json["status"] == "ok", "the bus is connected")
-    ready = client.get("/readyz?verbose").json
-    assert {"log", "projections", "bus"} <= {part["name"] for part in ready["parts"]}
+    head = int(client.get("/events/head").json["position"])
+    parts = {part["name"]: part for part in client.get("/readyz?verbose").json["parts"]}
+    assert {"log", "disk", "projections", "bus", "dead-letters"} == set(parts)
+    assert int(parts["log"]["reason"].removeprefix("ends at position ")) >= head
+    assert re.fullmatch(r"[\d.]+ \w+ free of [\d.]+ \w+, the floor is .+", parts["disk"]["reason"])
+    assert re.fullmatch(r"all serve, at most \d+ events .+", parts["projections"]["reason"])
+    assert re.fullmatch(r"connected; \d+ events wait .+", parts["bus"]["reason"])
+    assert parts["dead-letters"]["reason"] == "none waits for a decision"
 
 
 @pytest.mark.parametrize(

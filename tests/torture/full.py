@@ -235,7 +235,8 @@ def troubles(server):
 
 def bus_trouble(server):
     parts = server.client.get("/readyz?verbose").json["parts"]
-    return next(part for part in parts if part["name"] == "bus").get("reason", "")
+    bus = next(part for part in parts if part["name"] == "bus")
+    return "" if bus["status"] == "ok" else bus["reason"]
 
 
 def restart_without_room(run, server, copy):

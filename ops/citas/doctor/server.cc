@@ -48,8 +48,9 @@ Finding check_part(const Json& part) {
   const std::string name = text_member(part, "name");
   const std::string check = std::string(kServer) + "." + name;
   const std::string status = text_member(part, "status");
-  if (status == "ok") return ok(check, "ok");
-  const std::string what = fmt::format("{}: {}", status, text_member(part, "reason"));
+  const std::string reason = text_member(part, "reason");
+  if (status == "ok") return ok(check, reason.empty() ? status : reason);
+  const std::string what = fmt::format("{}: {}", status, reason);
   return status == "degraded" ? warn(check, what, next_for(name))
                               : fail(check, what, next_for(name));
 }

@@ -32,7 +32,7 @@ constexpr std::chrono::seconds kPatience{60};
 class ScriptedHealth final : public HealthPort {
  public:
   std::vector<PartHealth> parts() const override { return said; }
-  std::vector<PartHealth> said{{"log", Health::kOk, ""}};
+  std::vector<PartHealth> said{{"log", Health::kOk, "ends at position 7"}};
 };
 
 class ScriptedMetrics final : public MetricsPort {

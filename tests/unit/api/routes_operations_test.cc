@@ -22,7 +22,7 @@ TEST(Readiness, IsTheWorstOfItsParts) {
   const auto degraded = api.get("/readyz?verbose");
   EXPECT_EQ(degraded.status, 200);
   EXPECT_EQ(json_of(degraded), json::parse(R"({"status":"degraded","parts":[
-      {"name":"log","status":"ok"},
+      {"name":"log","status":"ok","reason":"ends at position 7"},
       {"name":"bus","status":"degraded","reason":"not connected"}]})"));
   api.health.said.push_back({"projections", Health::kUnavailable, "being built"});
   const auto unavailable = api.get("/readyz?verbose=false");

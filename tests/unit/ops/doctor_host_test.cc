@@ -316,11 +316,12 @@ TEST(DoctorPort, WhoListensEverywhereIsInTheWay) {
 TEST(DoctorServer, HasALineForEachPart) {
   const Findings findings =
       check_server("http://x", std::string(R"({"status":"unavailable","parts":[
-        {"name":"log","status":"ok"},
+        {"name":"log","status":"ok","reason":"ends at position 7"},
         {"name":"bus","status":"degraded","reason":"not connected yet"},
         {"name":"projections","status":"unavailable","reason":"stands still"}]})"));
   ASSERT_THAT(findings, SizeIs(3));
   EXPECT_EQ(named(findings, "server.log").verdict, Verdict::kOk);
+  EXPECT_EQ(named(findings, "server.log").what, "ends at position 7");
   EXPECT_EQ(named(findings, "server.bus").verdict, Verdict::kWarn);
   EXPECT_THAT(named(findings, "server.bus").what, HasSubstr("not connected yet"));
   EXPECT_THAT(named(findings, "server.bus").next, HasSubstr("lost-bus.md"));
