@@ -49,8 +49,11 @@ class ObjectReader final : public nlohmann::json_sax<json> {
   bool end_object() override { return ascend(); }
   bool end_array() override { return ascend(); }
 
-  bool parse_error(std::size_t at, const std::string&, const json::exception&) override {
-    return fail("The body is not valid JSON in UTF-8 (at byte " + std::to_string(at) + ").");
+  bool parse_error(std::size_t at, const std::string&, const json::exception& why) override {
+    const bool is_number = why.id == kNumberOverflow;
+    return fail((is_number ? "The body holds a number that is too large to be read (at byte "
+                           : "The body is not valid JSON in UTF-8 (at byte ") +
+                std::to_string(at) + ").");
   }
 
   // After a parse that was not refused.
@@ -66,6 +69,7 @@ class ObjectReader final : public nlohmann::json_sax<json> {
 
  private:
   static constexpr std::size_t kSkip = SIZE_MAX;  // as current_: the value is of no field
+  static constexpr int kNumberOverflow = 406;     // among nlohmann's exceptions
 
   bool seen(std::size_t index) const { return (seen_ >> index & 1U) != 0; }
 
@@ -85,7 +89,10 @@ class ObjectReader final : public nlohmann::json_sax<json> {
 
   void skip_unknown(std::string_view name) {
     current_ = kSkip;
-    if (unknown_++ >= kMaxUnknownFields) return;
+    if (unknown_ >= kMaxUnknownFields) return;
+    // Named once, however often it comes.
+    if (std::ranges::find(errors_, name, &FieldError::field) != errors_.end()) return;
+    ++unknown_;
     errors_.push_back(unknown_field(name));
   }
 

@@ -20,8 +20,8 @@ constexpr std::array kCatalogue{
                 "of them. Correct them and send the request again."},
     ProblemType{ProblemCode::kMalformedJson, "malformed_json", "MalformedJson",
                 "The body is not acceptable JSON", 400,
-                "The body is not one JSON object in UTF-8, or nests too deeply. Send a body that "
-                "RFC 8259 allows."},
+                "The body is not one JSON object in UTF-8, nests too deeply, or holds a number that "
+                "no 64-bit floating point can. Send a body that RFC 8259 allows."},
     ProblemType{ProblemCode::kMalformedRequest, "malformed_request", "MalformedRequest",
                 "The request is not acceptable HTTP", 400,
                 "The request line, a header or the framing of the body breaks HTTP/1.1 or is "

@@ -159,6 +159,15 @@ TEST(BookingJson, NamesARepeatedFieldOnceHoweverOftenItComes) {
   std::string body = R"("scheduleId":1)";
   for (int i = 0; i < 1'000; ++i) body.append(R"(,"scheduleId":1)");
   EXPECT_THAT(faults(with(body)), testing::ElementsAre("scheduleId:repeated_field"));
+  EXPECT_THAT(faults(with(R"("x":1,"y":2,"x":3,"y":4)")),
+              testing::ElementsAre("x:unknown_field", "y:unknown_field"));
+}
+
+TEST(BookingJson, SaysOfANumberThatItIsTooLarge) {
+  const auto booking = parse(with(R"("medicId":1e400)"));
+  ASSERT_FALSE(booking);
+  EXPECT_THAT(booking.error().detail, HasSubstr("number that is too large"));
+  EXPECT_THAT(parse("{\"a\":1e4x}").error().detail, HasSubstr("not valid JSON"));
 }
 
 TEST(BookingJson, BoundsDepthAndTheNumberOfNamedFields) {
