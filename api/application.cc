@@ -90,6 +90,7 @@ struct Application::Frame {
   std::string traceparent;
   std::string if_none_match;
   std::string_view route;
+  std::string_view method = {};  // of static storage
 };
 
 Application::Application(const Dependencies& dependencies, ResponseObserver observer)
@@ -133,7 +134,7 @@ http::Outcome Application::handle(const http::Request& request) {
   if (auto* park = reply ? std::get_if<http::Park>(&*reply) : nullptr) return *park;
   Frame frame{std::move(context.request_id), std::move(context.traceparent),
               is_read(request.method) ? request.headers.joined("If-None-Match") : std::string{},
-              label_of(match)};
+              label_of(match), method_label(request.method)};
   if (!reply) return finish(tl::unexpected(std::move(reply.error())), frame);
   if (auto* later = std::get_if<Later>(&*reply)) return defer(std::move(*later), std::move(frame));
   return finish(std::get<http::Response>(*std::move(reply)), frame);
@@ -157,7 +158,26 @@ http::Response Application::finish(Answer answer, const Frame& frame) const {
   response.headers.push_back({"Request-Id", frame.request_id});
   if (!frame.traceparent.empty()) response.headers.push_back({"traceparent", frame.traceparent});
   response.route = frame.route;
+  if (response.stream) response.stream = watched(std::move(response.stream), frame);
   return response;
+}
+
+http::PieceProducer Application::watched(http::PieceProducer stream, const Frame& frame) const {
+  return [this, stream = std::move(stream), frame](std::string& piece) {
+    auto more = stream(piece);
+    if (!more && observer_) {
+      observer_({.method = frame.method,
+                 .route = frame.route,
+                 .status = 200,
+                 .duration = {},
+                 .request_id = frame.request_id,
+                 .trace_id = trace_id_of(frame.traceparent),
+                 .position = {},
+                 .cause = more.error().message,
+                 .broke_off = true});
+    }
+    return more;
+  };
 }
 
 http::Response Application::refuse(const http::Refusal& refusal, const http::Request& request) {

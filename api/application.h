@@ -18,7 +18,7 @@
 
 namespace citas::api {
 
-// One response, for metrics and access logs. Holds nobody's data: the route is a pattern of ours,
+// One response, for metrics and access logs, or the end of one that broke off. Holds nobody's data: the route is a pattern of ours,
 // never the path. The views live only during the call.
 struct ResponseObservation {
   std::string_view method;  // "GET", "HEAD", "POST"; "other" for all others
@@ -29,6 +29,9 @@ struct ResponseObservation {
   std::string_view trace_id;  // empty when the client sent none
   std::string_view position;  // Citas-Position; empty when there is none
   std::string_view cause;     // of a failure of the server's own; empty when there is none
+  // A stream failed in the middle, after its response had been observed: all that clients can be
+  // told is a body without an end.
+  bool broke_off = false;
 };
 
 // Called by several threads at once; must not block.
@@ -60,6 +63,8 @@ class Application final : public http::Application {
                  const RouteMatch& match) const;
   http::Deferred defer(Later later, Frame frame) const;
   http::Response finish(Answer answer, const Frame& frame) const;
+  // A stream whose failure is observed.
+  http::PieceProducer watched(http::PieceProducer stream, const Frame& frame) const;
 
   const Dependencies dependencies_;
   const ResponseObserver observer_;

@@ -35,7 +35,12 @@ Metrics::Metrics()
       batch_events_(histogram(registry_, "citas_batch_events",
                               "Events committed together in one synced write.", kEvents)),
       commit_seconds_(histogram(registry_, "citas_commit_seconds",
-                                "Time of one synced write, fsync included.", kSeconds)) {}
+                                "Time of one synced write, fsync included.", kSeconds)),
+      broken_off_(prometheus::BuildCounter()
+                      .Name("citas_http_broken_off_total")
+                      .Help("Streams that failed in the middle of their body.")
+                      .Register(registry_)
+                      .Add({})) {}
 
 Metrics::RouteMetrics Metrics::route_metrics(const api::ResponseObservation& response) {
   const std::tuple seen{response.method, response.route, response.status};
@@ -53,6 +58,7 @@ Metrics::RouteMetrics Metrics::route_metrics(const api::ResponseObservation& res
 }
 
 void Metrics::observe(const api::ResponseObservation& response) {
+  if (response.broke_off) return broken_off_.Increment();
   const RouteMetrics metrics = route_metrics(response);
   metrics.requests->Increment();
   metrics.seconds->Observe(seconds(response.duration));

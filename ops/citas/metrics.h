@@ -57,6 +57,7 @@ class Metrics final : public api::MetricsPort {
   prometheus::Family<prometheus::Histogram>& request_seconds_;
   prometheus::Histogram& batch_events_;
   prometheus::Histogram& commit_seconds_;
+  prometheus::Counter& broken_off_;
   std::shared_mutex routes_mutex_;
   std::map<RouteKey, RouteMetrics, std::less<>> routes_;  // guarded by routes_mutex_
 

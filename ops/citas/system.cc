@@ -263,6 +263,13 @@ std::string System::bus_trouble() const {
 
 void System::observe(const api::ResponseObservation& response) {
   metrics_.observe(response);
+  if (response.broke_off) {
+    json_log_.error("an answer broke off", {{"route", response.route},
+                                            {"request_id", response.request_id},
+                                            {"trace_id", response.trace_id},
+                                            {"reason", response.cause}});
+    return;
+  }
   if (options_.access_log == AccessLog::kNone) return;
   if (options_.access_log == AccessLog::kErrors && response.status < 500) return;
   json_log_.write(

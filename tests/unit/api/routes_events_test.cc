@@ -152,6 +152,26 @@ TEST_F(Events, AreExportedInSeveralPieces) {
   EXPECT_EQ(std::ranges::count(piece + rest, '\n'), 406);
 }
 
+// Clients see a body without an end; only the operator can be told why.
+TEST_F(Events, ThatCannotBeReadBreakAnExportOffWithAReason) {
+  api.stop_writes();
+  ASSERT_TRUE(api.log.append(
+      {.records = {{.bytes = "no event", .time = api.clock.now(), .tags = {}}}, .results = {}}));
+  api.log.commit(Position{7});
+  const auto response = api.get("/events?type=citas.appointment.confirmed.v1",
+                                {{"Accept", "application/x-ndjson"}, {"Request-Id", "mine"}});
+  ASSERT_EQ(response.status, 200);
+  EXPECT_TRUE(api.observed.empty());
+  std::string piece;
+  EXPECT_FALSE(response.stream(piece));
+  ASSERT_EQ(api.observed.size(), 1U);
+  EXPECT_TRUE(api.observed[0].broke_off);
+  EXPECT_EQ(api.observed[0].method, "GET");
+  EXPECT_EQ(api.observed[0].route, "/events");
+  EXPECT_EQ(api.observed[0].request_id, "mine");
+  EXPECT_NE(api.observed[0].cause, "");
+}
+
 TEST_F(Events, AreFoundByPosition) {
   const auto response = api.get("/events/6");
   EXPECT_EQ(json_of(response)["type"], "citas.appointment.confirmed.v1");

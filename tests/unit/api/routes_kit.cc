@@ -75,7 +75,8 @@ Api::Api(Sequencing sequencing, Epoch epoch)
         const std::lock_guard lock(observed_mutex_);
         observed.push_back({std::string{seen.method}, std::string{seen.route},
                             std::string{seen.request_id}, std::string{seen.trace_id},
-                            std::string{seen.position}, std::string{seen.cause}, seen.status});
+                            std::string{seen.position}, std::string{seen.cause}, seen.status,
+                            seen.broke_off});
       });
   if (sequencing == Sequencing::kThreaded) {
     thread_ = std::make_unique<commands::SequencerThread>(sequencer, [](const Error&) {});

@@ -50,6 +50,7 @@ class ScriptedProjections final : public ProjectionsPort {
 struct Observed {
   std::string method, route, request_id, trace_id, position, cause;
   int status;
+  bool broke_off;
 };
 
 class Api {
