@@ -187,6 +187,14 @@ Problem worded(ErrorCode code) {
   CHECK(false);
 }
 
+// The HTTP server words its refusals as parts of a sentence.
+std::string sentence(std::string_view text) {
+  std::string whole{text};
+  if (!whole.empty() && whole[0] >= 'a' && whole[0] <= 'z') whole[0] -= 'a' - 'A';
+  if (!whole.ends_with('.')) whole.append(1, '.');
+  return whole;
+}
+
 }  // namespace
 
 std::span<const ProblemType> problem_catalogue() { return kCatalogue; }
@@ -288,7 +296,7 @@ Problem problem_of(const Error& error) {
   return problem;
 }
 
-Problem problem_of_status(int status, std::string detail) {
+Problem problem_of_status(int status, std::string_view detail) {
   const auto code = [status] {
     switch (status) {
       case 408:
@@ -313,7 +321,7 @@ Problem problem_of_status(int status, std::string detail) {
         return status < 500 ? ProblemCode::kMalformedRequest : ProblemCode::kInternalError;
     }
   };
-  return {.code = code(), .detail = std::move(detail)};
+  return {.code = code(), .detail = sentence(detail)};
 }
 
 std::string render(const Problem& problem, std::string_view request_id, Timestamp now) {

@@ -86,7 +86,7 @@ Problem validation_problem(std::vector<FieldError> errors);
 Problem problem_of(const commands::Rejection& rejection);
 Problem problem_of(const Error& error);
 // Of a request that the HTTP server itself refused with this status.
-Problem problem_of_status(int status, std::string detail);
+Problem problem_of_status(int status, std::string_view detail);
 
 // The field error that stands for a rejection of a field's value; nullopt for the other rejections.
 std::optional<FieldError> field_error_of(commands::RejectionCode code);

@@ -93,6 +93,8 @@ TEST(Problems, RefusalsOfTheServerKeepTheirStatus) {
   for (const int status : {400, 408, 413, 414, 415, 417, 431, 500, 501, 503, 505}) {
     EXPECT_EQ(type_of(problem_of_status(status, "no").code).status, status);
   }
+  EXPECT_EQ(problem_of_status(431, "too many trailer fields").detail, "Too many trailer fields.");
+  EXPECT_EQ(problem_of_status(400, "Already one.").detail, "Already one.");
 }
 
 }  // namespace
