@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <system_error>
 #include <utility>
 
 namespace citas {
@@ -18,7 +19,11 @@ Result<FolderLock> FolderLock::for_writing(const std::filesystem::path& folder) 
 }
 
 Result<FolderLock> FolderLock::for_reading(const std::filesystem::path& folder) {
-  if (!std::filesystem::exists(folder / kFile)) return FolderLock(-1);
+  if (const Status accessible = check_accessible(folder); !accessible) {
+    return failure(accessible.error());
+  }
+  std::error_code ignored;  // it is accessible
+  if (!std::filesystem::exists(folder / kFile, ignored)) return none();
   return take(folder, O_RDONLY, LOCK_SH);
 }
 
@@ -42,6 +47,17 @@ Result<FolderLock> FolderLock::take(const std::filesystem::path& folder, int fla
                    folder.string() + " is in use by another process");
   }
   return lock;
+}
+
+Status check_accessible(const std::filesystem::path& folder) {
+  std::error_code error;
+  // Of what would be in it, since that is what asks for the permission.
+  static_cast<void>(std::filesystem::exists(folder / kFile, error));
+  if (!error) return {};
+  const bool is_forbidden = error == std::errc::permission_denied;
+  return failure(ErrorCode::kUnavailable,
+                 "cannot look into " + folder.string() + ": " + error.message() +
+                     (is_forbidden ? "; run this as the user whose folder it is" : ""));
 }
 
 Status sync_folder(const std::filesystem::path& folder) {

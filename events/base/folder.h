@@ -8,7 +8,8 @@
 namespace citas {
 
 // Keeps other processes out of a folder for as long as it lives: one writer, or any number of
-// readers. FailedPrecondition: another process is in the way. Unavailable: it cannot be opened.
+// readers. FailedPrecondition: another process is in the way. Unavailable: it cannot be opened, or
+// looked into.
 class FolderLock {
  public:
   static Result<FolderLock> for_writing(const std::filesystem::path& folder);
@@ -28,6 +29,10 @@ class FolderLock {
   explicit FolderLock(int descriptor) : descriptor_(descriptor) {}
   int descriptor_;
 };
+
+// OK where there is no such folder. Unavailable: whether there is one, and what is in it, cannot be
+// told, mostly since it is another user's: that is not the same as none.
+Status check_accessible(const std::filesystem::path& folder);
 
 // Makes the names in a folder survive power loss.
 Status sync_folder(const std::filesystem::path& folder);

@@ -228,6 +228,10 @@ Result<OpenedLog> open_log(const fs::path& given, IdSource& ids, RocksDbEventLog
   const bool writing = mode == RocksDbEventLog::Mode::kWrite;
   fs::path folder = fs::absolute(given).lexically_normal();
   if (!folder.has_filename()) folder = folder.parent_path();  // "log/"
+  // To RocksDB, what this user may not see is not there.
+  if (const Status accessible = check_accessible(folder); !accessible) {
+    return failure(accessible.error().code, "event log: " + accessible.error().message);
+  }
   if (mode == RocksDbEventLog::Mode::kFollow) {
     const Status found = find_or_create(folder, ids, /*may_create=*/false, storage);
     return found ? open_beside_writer(folder, storage) : failure(found.error());

@@ -43,6 +43,7 @@ class RocksDbEventLog : public EventLog {
   //   FailedPrecondition  held by another process; unknown format version; marker missing
   //   Corruption          the log ends before its marker, or is another log than the marker's
   //   NotFound            read-only, and there is no log
+  //   Unavailable         this user may not look into the folder, or the disk does not answer
   static Result<std::unique_ptr<RocksDbEventLog>> open(const std::filesystem::path& folder,
                                                        const Codec& codec, IdSource& ids, Mode mode,
                                                        const LogStorage& storage = {});

@@ -92,6 +92,9 @@ void remove_unfinished(const fs::path& folder) {
 
 Result<std::unique_ptr<FileBackupStore>> FileBackupStore::open(const fs::path& folder,
                                                                Access access) {
+  if (const Status accessible = check_accessible(folder); !accessible) {
+    return failure(accessible.error().code, "backups: " + accessible.error().message);
+  }
   std::error_code error;
   if (access == Access::kWrite) {
     fs::create_directories(fs::absolute(folder).parent_path(), error);
@@ -140,11 +143,12 @@ Status FileBackupStore::write(std::string_view name, std::string_view bytes) {
   const fs::path unfinished = path.string().append(kUnfinished);
   if (const Status ours = check_backup_file(name); !ours) return ours;
   if (const Status made = make_folder(path.parent_path()); !made) return made;
-  if (fs::exists(path)) {
+  std::error_code error;
+  if (fs::exists(path, error)) {
     return failure(ErrorCode::kConflict, "backups: " + path.string() + " exists");
   }
+  if (error) return failure(trouble("look for", path, error.value()));
   if (const Status written = write_synced(unfinished, bytes); !written) return written;
-  std::error_code error;
   fs::rename(unfinished, path, error);
   if (error) return failure(trouble("name", path, error.value()));
   return sync_folder(path.parent_path());

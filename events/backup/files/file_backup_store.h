@@ -22,6 +22,7 @@ class FileBackupStore final : public BackupStore {
   // kWrite makes the folder, and removes what earlier writers left unfinished of backups; kRead
   // changes nothing.
   //   NotFound            kRead, and there is no such folder
+  //   Unavailable         this user may not look into it, or the disk does not let it be made
   //   FailedPrecondition  another process is writing, or for kWrite, reading
   static Result<std::unique_ptr<FileBackupStore>> open(const std::filesystem::path& folder,
                                                        Access access);

@@ -1,3 +1,4 @@
+#include "events/base/folder.h"
 #include "ops/citas/doctor/data.h"
 #include "ops/citas/offline_log.h"
 
@@ -19,11 +20,13 @@ Result<LogEnd> end_of(const std::filesystem::path& data) {
 
 LogFacts look_at_log(const std::filesystem::path& data) {
   const std::filesystem::path folder = data / "log";
-  std::error_code error;
-  if (!std::filesystem::exists(folder / "db", error) &&
-      !std::filesystem::exists(folder / "HEAD", error)) {
-    return {folder, false, LogEnd{}};
-  }
+  // What this user may not look into is not missing: opening it says so.
+  const bool is_accessible = check_accessible(folder).has_value();
+  std::error_code ignored;
+  const auto exists = [&](const char* name) {
+    return std::filesystem::exists(folder / name, ignored);
+  };
+  if (is_accessible && !exists("db") && !exists("HEAD")) return {folder, false, LogEnd{}};
   return {folder, true, end_of(data)};
 }
 

@@ -135,6 +135,16 @@ TEST_F(FileStore, ReadingNeedsAFolderAndMakesNone) {
   EXPECT_FALSE(std::filesystem::exists(folder_.path() / "backups"));
 }
 
+TEST_F(FileStore, AFolderThatCannotBeLookedIntoIsNotTakenForNone) {
+  const auto folder = folder_.path() / "backups";
+  std::filesystem::create_directory_symlink(folder, folder);
+  for (const Access access : {Access::kRead, Access::kWrite}) {
+    const auto opened = open(access);
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, ErrorCode::kUnavailable) << opened.error().message;
+  }
+}
+
 TEST_F(FileStore, ReadersKeepWritersAway) {
   const auto writer = open(Access::kWrite);
   ASSERT_TRUE(writer);

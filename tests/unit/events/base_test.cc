@@ -5,10 +5,12 @@
 #include <thread>
 
 #include "events/base/clock.h"
+#include "events/base/folder.h"
 #include "events/base/hex.h"
 #include "events/base/sha256.h"
 #include "events/ids.h"
 #include "tests/support/events.h"
+#include "tests/support/temp_folder.h"
 
 namespace citas {
 namespace {
@@ -114,6 +116,27 @@ TEST(Ids, PositionsAreCanonicalDecimals) {
   for (const char* text : {"", "00", "01", "-1", "+1", "1 ", "18446744073709551616", "1e3"}) {
     EXPECT_FALSE(parse_position(text)) << text;
   }
+}
+
+// Another user's folder is one, but the tests may run as root, who may look everywhere.
+TEST(Folder, OneThatCannotBeLookedIntoIsNotMissing) {
+  const testing::TempFolder folder;
+  const auto loop = folder.path() / "loop";
+  std::filesystem::create_directory_symlink(loop, loop);
+  const Status accessible = check_accessible(loop);
+  ASSERT_FALSE(accessible);
+  EXPECT_EQ(accessible.error().code, ErrorCode::kUnavailable);
+  EXPECT_NE(accessible.error().message.find(loop.string()), std::string::npos);
+  const auto lock = FolderLock::for_reading(loop);
+  ASSERT_FALSE(lock);
+  EXPECT_EQ(lock.error().code, ErrorCode::kUnavailable);
+}
+
+TEST(Folder, OneThatIsMissingCanBeLookedInto) {
+  const testing::TempFolder folder;
+  EXPECT_TRUE(check_accessible(folder.path()));
+  EXPECT_TRUE(check_accessible(folder.path() / "none"));
+  EXPECT_TRUE(FolderLock::for_reading(folder.path() / "none"));
 }
 
 TEST(Sha256Test, MatchesThePublishedVector) {

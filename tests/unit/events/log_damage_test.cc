@@ -291,6 +291,18 @@ TEST_F(LogDamage, ReadingOnlyChangesNothing) {
   EXPECT_EQ(open(Mode::kReadOnly).value()->head().position, Position{3});
 }
 
+// As with another user's folder, but for root too.
+TEST_F(LogDamage, AFolderThatCannotBeLookedIntoIsNotTakenForNone) {
+  fs::create_directory_symlink(log(), log());
+  for (const Mode mode : {Mode::kWrite, Mode::kReadOnly, Mode::kInspect, Mode::kFollow}) {
+    const auto opened = open(mode);
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, ErrorCode::kUnavailable) << opened.error().message;
+    EXPECT_NE(opened.error().message.find("cannot look into"), std::string::npos)
+        << opened.error().message;
+  }
+}
+
 TEST_F(LogDamage, ReadingOnlyNeedsALog) {
   const auto opened = open(Mode::kReadOnly);
   ASSERT_FALSE(opened);
