@@ -41,6 +41,7 @@ std::string next_for(std::string_view part) {
   if (part == "disk") return "see ops/runbooks/disk-full.md";
   if (part == "log" || part == "projections") return "see ops/runbooks/disk-dying.md";
   if (part == "bus") return "see ops/runbooks/lost-bus.md";
+  if (part == "dead-letters") return "retry or discard each, see ops/runbooks/poison-messages.md";
   return "see the server's log";
 }
 

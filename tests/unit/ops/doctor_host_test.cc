@@ -328,6 +328,14 @@ TEST(DoctorServer, HasALineForEachPart) {
   EXPECT_EQ(named(findings, "server.projections").verdict, Verdict::kFail);
 }
 
+TEST(DoctorServer, NamesARunbookForEachPartInTrouble) {
+  for (const std::string part : {"log", "disk", "projections", "bus", "dead-letters"}) {
+    const Findings findings = check_server(
+        "http://x", R"({"parts":[{"name":")" + part + R"(","status":"degraded","reason":"x"}]})");
+    EXPECT_THAT(named(findings, "server." + part).next, HasSubstr("ops/runbooks/")) << part;
+  }
+}
+
 TEST(DoctorServer, MayBeSilentOrSomethingElse) {
   EXPECT_EQ(worst(check_server("http://x", failure(ErrorCode::kUnavailable, "refused"))),
             Verdict::kFail);
