@@ -4,7 +4,7 @@
 //   LOCK   held while a process has it open for writing
 //   HEAD   the head marker (head_marker.h)
 //   db/    RocksDB, one column family each for
-//            default   meta: format, log id, partition, epoch, fingerprint key
+//            default   meta: format, log id, partition, epoch, fingerprint key, list is whole
 //            events    position, big-endian → record (record.h)
 //            tags      tag digest ‖ position, big-endian → nothing
 //            results   command key → outcome

@@ -6,6 +6,8 @@
 //   's'                          seen, 8 bytes big-endian ‖ the hash there
 //   'a' ‖ appointment id (16)    the entry, as JSON (country_store.h)
 //   't' ‖ key of a message       tries, 4 bytes big-endian
+//   'n', 'c'                     number of the last batch, and how many are counted: 8 bytes
+//                                little-endian each; they differ when a batch was lost
 //
 // Beside them a file TRYING: the key of the message that is tried just now, and zeros, 128 bytes
 // together; rewritten in place without a sync.
