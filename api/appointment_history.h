@@ -10,8 +10,8 @@
 namespace citas::api {
 
 struct AppointmentHistory {
-  std::string
-      json;  // {"appointmentId":…,"events":[{"position":…,"type":…,"time":…,"actor":…,"data":…}…]}
+  // {"appointmentId":…,"events":[{"position":…,"type":…,"time":…,"actor":…,"data":…}…]}
+  std::string json;
   Position last_changed;
 };
 

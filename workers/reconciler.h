@@ -3,9 +3,9 @@
 // Whatever the bus has forgotten is healed by this, from the log. A request is sent on
 // citas.redeliver.<COUNTRY> when it is pending for `pending_after`, and again after pauses that
 // double up to `longest_pause`; the number of the attempt follows from its age alone, and the
-// message id is
-// "<eventId>/<attempt>", so that the bus drops what a restart sends twice. One that an operator
-// retries is sent at the next scan, before all others, and again after the same pauses.
+// message id is "<eventId>/<attempt>", so that the bus drops what a restart sends twice.
+//
+// What an operator retries is sent at the next scan, before all others, then after these pauses.
 //
 // Bounded: one page a step, max_per_scan publications a scan, max_remembered requests in memory.
 // One thread; counters from any.

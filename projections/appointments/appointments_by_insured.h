@@ -2,9 +2,9 @@
 //
 // Keys (tenants hold no zero byte; integers are big-endian):
 //
-//   'i' tenant 0 insured(5) 0                       summary: appointments in each lifecycle (8
-//   each,
-//                                                   in the enum's order) ‖ changed_at (8)
+//   'i' tenant 0 insured(5) 0                       summary: appointments in each lifecycle
+//                                                   (8 each, in the enum's order) ‖
+//                                                   changed_at (8)
 //   'i' tenant 0 insured(5) 1 sort_time(8) id(16)   the row (appointment_row.h)
 //   'l' tenant 0 id(16)                             where it is: insured(5) ‖ sort_time(8)
 //

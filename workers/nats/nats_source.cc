@@ -21,8 +21,8 @@ std::string deliver_subject(std::string_view stream, std::string_view durable) {
   return "citas.deliver." + std::string(stream) + "." + std::string(durable);
 }
 
-// Nine words: $JS.ACK.<stream>.<consumer>.<deliveries>.<stream seq>.<consumer
-// seq>.<time>.<pending>; or eleven and more, with <domain>.<account> after ACK.
+// $JS.ACK.<stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<time>.<pending>: nine
+// words; or eleven and more, with <domain>.<account> after ACK.
 std::optional<Delivery> parse_delivery(std::string_view reply) {
   if (!reply.starts_with("$JS.ACK.")) return std::nullopt;
   std::array<std::string_view, 12> words;
