@@ -343,7 +343,8 @@ TEST(ListingAppointments, KeepsThePagesOfOnePastTogether) {
   };
   const std::string past = cursor_of("&asOf=2");
   const json second = json_of(api.get("/appointments/00001?limit=1&asOf=2" + past));
-  EXPECT_EQ(second["appointments"][0]["scheduleId"], 101);
+  EXPECT_EQ(second["total"], 2);
+  EXPECT_EQ(second["appointments"].size(), 1U);
   EXPECT_FALSE(second["pagination"]["hasMore"]);
   for (const std::string& mixed : {past, "&asOf=3" + past, "&asOf=3" + cursor_of("")}) {
     expect_problem(api.get("/appointments/00001?limit=1" + mixed), 400, "validation_failed");
