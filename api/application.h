@@ -18,8 +18,8 @@
 
 namespace citas::api {
 
-// One response, for metrics and access logs, or the end of one that broke off. Holds nobody's data: the route is a pattern of ours,
-// never the path. The views live only during the call.
+// One response, for metrics and access logs, or the end of one that broke off. Holds nobody's data:
+// the route is a pattern of ours, never the path. The views live only during the call.
 struct ResponseObservation {
   std::string_view method;  // "GET", "HEAD", "POST"; "other" for all others
   std::string_view route;   // "/appointments/{insuredId}"; "unmatched" when there is none

@@ -18,10 +18,11 @@ constexpr std::array kCatalogue{
                 "The request has invalid fields", 400,
                 "Fields, parameters or headers are missing, unknown or invalid. `errors` lists all "
                 "of them. Correct them and send the request again."},
-    ProblemType{ProblemCode::kMalformedJson, "malformed_json", "MalformedJson",
-                "The body is not acceptable JSON", 400,
-                "The body is not one JSON object in UTF-8, nests too deeply, or holds a number that "
-                "no 64-bit floating point can. Send a body that RFC 8259 allows."},
+    ProblemType{
+        ProblemCode::kMalformedJson, "malformed_json", "MalformedJson",
+        "The body is not acceptable JSON", 400,
+        "The body is not one JSON object in UTF-8, nests too deeply, or holds a number that "
+        "no 64-bit floating point can. Send a body that RFC 8259 allows."},
     ProblemType{ProblemCode::kMalformedRequest, "malformed_request", "MalformedRequest",
                 "The request is not acceptable HTTP", 400,
                 "The request line, a header or the framing of the body breaks HTTP/1.1 or is "
@@ -190,7 +191,9 @@ Problem worded(ErrorCode code) {
 // The HTTP server words its refusals as parts of a sentence.
 std::string sentence(std::string_view text) {
   std::string whole{text};
-  if (!whole.empty() && whole[0] >= 'a' && whole[0] <= 'z') whole[0] -= 'a' - 'A';
+  if (!whole.empty() && whole[0] >= 'a' && whole[0] <= 'z') {
+    whole[0] = static_cast<char>(whole[0] - 'a' + 'A');
+  }
   if (!whole.ends_with('.')) whole.append(1, '.');
   return whole;
 }

@@ -288,11 +288,11 @@ void System::observe(const api::ResponseObservation& response) {
 std::vector<api::PartHealth> System::parts() const {
   using api::Health;
   std::vector<api::PartHealth> all;
-  all.push_back(write_side_failed_
-                    ? api::PartHealth{"log", Health::kUnavailable, "a write failed; stopping"}
-                    : api::PartHealth{"log", Health::kOk,
-                                      "ends at position " +
-                                          std::to_string(log_->committed().value())});
+  all.push_back(
+      write_side_failed_
+          ? api::PartHealth{"log", Health::kUnavailable, "a write failed; stopping"}
+          : api::PartHealth{"log", Health::kOk,
+                            "ends at position " + std::to_string(log_->committed().value())});
   const FreeSpaceState space = free_space_->state();
   const std::string full = describe(space, options_.data / "log");
   all.push_back(full.empty() ? api::PartHealth{"disk", Health::kOk, describe_room(space)}
@@ -307,7 +307,9 @@ std::vector<api::PartHealth> System::parts() const {
   return all;
 }
 
-std::uint64_t System::unpublished() const { return fanout_ ? fanout_->relay_stats().lag_events : 0; }
+std::uint64_t System::unpublished() const {
+  return fanout_ ? fanout_->relay_stats().lag_events : 0;
+}
 
 // Never more than degraded: everybody else is served as ever.
 api::PartHealth System::dead_letters_health() const {

@@ -60,8 +60,8 @@ class AppointmentsQuery {
                     std::size_t page_cache_bytes = kDefaultPageCacheBytes);
 
   // InvalidArgument: a cursor that was not given out for this insured, filter and time (the present
-  // or an `as_of`), or a limit out of bounds. A cursor names the last appointment seen, so pages neither repeat nor skip those that
-  // were there, whatever is booked meanwhile.
+  // or an `as_of`), or a limit out of bounds. A cursor names the last appointment seen, so pages
+  // neither repeat nor skip those that were there, whatever is booked meanwhile.
   Result<AppointmentsPage> list(const TenantId& tenant, const InsuredId& insured,
                                 const AppointmentsFilter& filter,
                                 const AppointmentsPageRequest& page) const;
