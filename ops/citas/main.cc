@@ -143,7 +143,11 @@ Setting setting_of(const CLI::App& command, const CLI::Option& option) {
   Setting setting{"--" + option.get_lnames().front(),
                   is_switch ? "false" : option.get_default_str(), "default"};
   if (option.count() == 0) return setting;
-  setting.value = workers::without_credentials(option.results().back(), "***@");
+  setting.value = option.results().back();
+  // The one option that may hold a password. Elsewhere an @ is a part of a folder's name.
+  if (setting.option == "--nats") {
+    setting.value = workers::without_credentials(setting.value, "***@");
+  }
   setting.source = is_flag ? "flag" : "environment " + option.get_envname();
   return setting;
 }

@@ -44,6 +44,10 @@ def test_passwords_are_not_shown():
     assert "secret" not in shown.stdout + shown.stderr
 
 
+def test_an_at_sign_hides_nothing_but_a_password():
+    assert settings("--data", "/srv/citas@pe")["--data"] == ("/srv/citas@pe", "flag")
+
+
 def test_what_serve_would_refuse_is_refused():
     refused = citas("config", "show", "--listen", "somewhere")
     assert refused.returncode == 2
