@@ -19,10 +19,12 @@ namespace {
 // Atomic, so that whoever waits for the file never reads half of it.
 Status write_address(const std::filesystem::path& file, const std::string& url) {
   const std::filesystem::path unfinished = file.string() + ".new";
-  std::ofstream(unfinished) << url << '\n';
+  std::ofstream out(unfinished);
+  out << url << '\n';
+  out.close();
   std::error_code error;
-  std::filesystem::rename(unfinished, file, error);
-  if (!error) return {};
+  if (out) std::filesystem::rename(unfinished, file, error);
+  if (out && !error) return {};
   return failure(ErrorCode::kUnavailable, "--address-file: cannot write " + file.string());
 }
 

@@ -3,6 +3,7 @@
 import contextlib
 import http.server
 import json
+import os
 import shutil
 import threading
 
@@ -252,6 +253,16 @@ def test_a_missing_folder_is_one_clear_line(tmp_path):
     assert result.returncode != 0
     assert str(tmp_path / "nothing") in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_an_address_that_cannot_be_written_is_no_address(tmp_path):
+    address = tmp_path / "address"
+    (tmp_path / "address.new").symlink_to("/dev/full")
+    refused = citas("serve", "--data", tmp_path / "data", "--nats", "none", "--listen", "127.0.0.1:0",
+                    "--address-file", address)
+    assert refused.returncode == 1
+    assert f"--address-file: cannot write {address}" in refused.stderr
+    assert not os.path.lexists(address)
 
 
 def test_version_and_help():
