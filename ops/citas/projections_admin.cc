@@ -5,12 +5,16 @@
 namespace citas::ops {
 
 std::vector<api::ProjectionState> ProjectionsAdmin::list() const {
+  // Copied before the engine is asked, which waits for a step or a swap: mend() must not wait for
+  // that, and who sees a rebuild completed must see what came of it.
+  std::unique_lock lock(mutex_);
+  const auto rebuilds = rebuilds_;
+  lock.unlock();
   std::vector<api::ProjectionState> states;
-  const std::lock_guard lock(mutex_);
   for (projections::ProjectionStatus& status : engine_.status()) {
     api::ProjectionState state{std::move(status), std::nullopt};
-    const auto found = rebuilds_.find(state.status.name);
-    if (found != rebuilds_.end()) state.rebuild = found->second;
+    const auto found = rebuilds.find(state.status.name);
+    if (found != rebuilds.end()) state.rebuild = found->second;
     states.push_back(std::move(state));
   }
   return states;
