@@ -69,6 +69,13 @@ class MarkerSync {
   std::jthread thread_;
 };
 
+// Whether `event`, which lacks the tag sought, may be in the index under its digest all the same.
+bool shares_digest(const Event& event, const std::vector<Tag>& tags, const TagQuery& query) {
+  const TagDigest sought = digest_of(query.tenant, query.tag);
+  return std::ranges::any_of(
+      tags, [&](const Tag& tag) { return digest_of(event.tenant, tag) == sought; });
+}
+
 class Log final : public RocksDbEventLog {
  public:
   Log(const Codec& codec, OpenedLog opened)
@@ -118,7 +125,7 @@ class Log final : public RocksDbEventLog {
   Result<Head> poison(const Error& error);
   Status read_single(Position position, const RecordVisitor& visit) const;
   // Visits one indexed record; `more` becomes false when the visitor has seen enough.
-  Status visit_tagged(const TagDigest& digest, Position position, const RecordVisitor& visit,
+  Status visit_tagged(const TagQuery& query, Position position, const RecordVisitor& visit,
                       bool& more) const;
 
   const Codec& codec_;
@@ -223,7 +230,7 @@ Status Log::read(Position after, std::size_t limit, const RecordVisitor& visit) 
   return {};
 }
 
-Status Log::visit_tagged(const TagDigest& digest, Position position, const RecordVisitor& visit,
+Status Log::visit_tagged(const TagQuery& query, Position position, const RecordVisitor& visit,
                          bool& more) const {
   Status checked;
   const Status read = read_single(position, [&](const RecordView& record) {
@@ -233,9 +240,8 @@ Status Log::visit_tagged(const TagDigest& digest, Position position, const Recor
       return false;
     }
     const auto tags = tags_of(event->data);
-    const bool carries = std::ranges::any_of(
-        tags, [&](const Tag& tag) { return digest_of(event->tenant, tag) == digest; });
-    if (!carries) {
+    if (event->tenant != query.tenant || std::ranges::find(tags, query.tag) == tags.end()) {
+      if (shares_digest(*event, tags, query)) return true;
       checked = failure(ErrorCode::kCorruption, "event log: the tag index points to position " +
                                                     std::to_string(position.value()) +
                                                     ", which lacks the tag; " + kRunbook);
@@ -267,7 +273,7 @@ Status Log::read_tag(const TagQuery& query, const RecordVisitor& visit) const {
     const std::string_view key = at->key().ToStringView();
     const Position position{read_big_endian<std::uint64_t>(key, sizeof digest)};
     if (position < query.first || position > last) break;
-    if (const Status visited = visit_tagged(digest, position, visit, more); !visited) {
+    if (const Status visited = visit_tagged(query, position, visit, more); !visited) {
       return visited;
     }
   }
