@@ -1,11 +1,9 @@
 // The read side: queries, applying events, and rebuilding.
 //
 // A log of kEvents events of kInsureds insureds, each appointment requested and then confirmed,
-// with a fixed seed. Written once, on disk, in a temporary folder.
+// with a fixed seed. It is in memory, its read models on disk, in a temporary folder.
 #include <benchmark/benchmark.h>
-#include <stdlib.h>
 
-#include <filesystem>
 #include <random>
 
 #include "events/base/check.h"
@@ -21,36 +19,16 @@
 #include "projections/pending/pending_appointments.h"
 #include "projections/replay.h"
 #include "projections/rocksdb/rocksdb_generations.h"
+#include "tests/support/temp_folder.h"
 
 namespace citas::projections {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr std::uint64_t kEvents = 100'000;
 constexpr std::uint64_t kInsureds = 10'000;  // five appointments each
 constexpr std::uint64_t kSeed = 7;
 // How far a confirmation comes behind its request.
 constexpr std::uint64_t kInFlight = 500;
-
-class TempFolder {
- public:
-  TempFolder() {
-    std::string pattern = (fs::temp_directory_path() / "citas-bench-XXXXXX").string();
-    CHECK(::mkdtemp(pattern.data()) != nullptr);
-    path_ = pattern;
-  }
-  ~TempFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 InsuredId insured_number(std::uint64_t number) {
   std::string digits = std::to_string(number);
@@ -145,7 +123,7 @@ class Served {
     }
   }
 
-  TempFolder folder_;
+  testing::TempFolder folder_;
   RocksDbGenerations generations_{folder_.path()};
   std::unique_ptr<ProjectionEngine> engine_;
 };
