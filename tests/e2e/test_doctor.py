@@ -167,6 +167,15 @@ def test_files_of_another_user(copy):
     assert "chown -R" in report.line("data.folder")
 
 
+def test_a_log_that_cannot_be_looked_into_is_not_missing(copy):
+    shutil.rmtree(copy / "log")
+    (copy / "log").symlink_to(copy / "log")  # as with another user's folder, but for root too
+    report = doctor(copy)
+    assert report.code == 1, report.text
+    assert report.state_of("data.log") == "fail"
+    assert "cannot look into" in report.line("data.log")
+
+
 def test_an_unfinished_restore(copy):
     (copy / "log.restoring").mkdir()
     assert doctor(copy).state_of("data.leftovers") == "warn"

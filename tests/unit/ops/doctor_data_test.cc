@@ -127,15 +127,6 @@ TEST(DoctorLog, IsOfANewerVersion) {
   EXPECT_FALSE(finding.is_damage);
 }
 
-// As with another user's folder, but for root too.
-TEST(DoctorLog, OneThatCannotBeLookedIntoIsNotMissing) {
-  const citas::testing::TempFolder data;
-  std::filesystem::create_directory_symlink(data.path() / "log", data.path() / "log");
-  const Finding finding = check_log(look_at_log(data.path()));
-  EXPECT_EQ(finding.verdict, Verdict::kFail);
-  EXPECT_THAT(finding.what, HasSubstr("cannot look into"));
-}
-
 TEST(DoctorLeftovers, AreNamed) {
   EXPECT_EQ(check_leftovers({}).verdict, Verdict::kOk);
   const Finding finding = check_leftovers({"log.before", "log.restoring"});
