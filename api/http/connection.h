@@ -31,11 +31,12 @@ constexpr Instant kNever = Instant::max();
 struct Connection {
   Descriptor socket;
   Phase phase = Phase::kIdle;
-  bool readable = false;   // there may be more to receive
-  bool peer_done = false;  // the client will send nothing more
-  bool broken = false;     // while its exchange is away: close when that is back
-  bool discard = false;    // the request was refused: discard the rest of it before closing
-  bool in_flight = false;  // its request is whole and not yet answered
+  bool readable = false;        // there may be more to receive
+  bool peer_done = false;       // the client will send nothing more
+  bool broken = false;          // while its exchange is away: close when that is back
+  bool discard = false;         // the request was refused: discard the rest of it before closing
+  bool waits_for_turn = false;  // has more to read, but had its share of this one
+  bool in_flight = false;       // its request is whole and not yet answered
   std::string remote_addr;
   std::unique_ptr<Exchange> exchange;  // while there is a request
   std::string pending;                 // received beyond the current request

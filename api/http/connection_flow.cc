@@ -11,7 +11,8 @@
 namespace citas::api::http {
 namespace {
 
-// Receives, or batches of pipelined requests, that one connection gets before the others' turn.
+// Receives and requests that one connection gets before the others' turn. Requests count too: one
+// receive may bring a thousand, and what many connections have in one turn, everybody waits for.
 constexpr int kShare = 16;
 
 bool takes_requests(Phase phase) {
@@ -45,25 +46,35 @@ class DeferredExchange final : public Completion::Sink {
 
 }  // namespace
 
-// Goes on as long as there is something to read and the connection is ready for it.
+// One that waits for its next turn gets no other before it.
 void EventLoop::read_on(Connection& connection) {
-  for (int share = kShare;
-       takes_requests(connection.phase) || connection.phase == Phase::kDiscarding; --share) {
+  if (!connection.waits_for_turn) take_turn(connection);
+}
+
+// Goes on as long as there is something to read and the connection is ready for it.
+void EventLoop::take_turn(Connection& connection) {
+  int share = kShare;
+  while (takes_requests(connection.phase) || connection.phase == Phase::kDiscarding) {
     if (connection.pending.empty() && !connection.readable) return;
-    if (share == 0) {
-      again_.push_back(&connection);
+    if (share <= 0) {
+      wait_for_turn(connection);
       return;
     }
+    --share;
     if (connection.pending.empty()) {
-      receive(connection);
+      receive(connection, share);
     } else {
       const std::string bytes = std::exchange(connection.pending, {});
-      feed(connection, bytes);
+      feed(connection, bytes, share);
     }
   }
 }
 
-void EventLoop::receive(Connection& connection) {
+void EventLoop::wait_for_turn(Connection& connection) {
+  if (!std::exchange(connection.waits_for_turn, true)) again_.push_back(&connection);
+}
+
+void EventLoop::receive(Connection& connection, int& share) {
   const ssize_t size = ::recv(connection.socket.get(), received_.data(), received_.size(), 0);
   if (size < 0) {
     connection.readable = errno == EINTR;
@@ -81,14 +92,16 @@ void EventLoop::receive(Connection& connection) {
   if (connection.phase == Phase::kDiscarding) {
     discard(connection, bytes);
   } else {
-    feed(connection, {received_.data(), bytes});
+    feed(connection, {received_.data(), bytes}, share);
   }
 }
 
-void EventLoop::feed(Connection& connection, std::string_view bytes) {
-  while (!bytes.empty() && takes_requests(connection.phase)) {
+// Whatever `share` does not suffice for stays pending.
+void EventLoop::feed(Connection& connection, std::string_view bytes, int& share) {
+  while (!bytes.empty() && takes_requests(connection.phase) && share >= 0) {
     if (!connection.exchange) begin(connection);
     const RequestReader::Progress made = connection.exchange->reader.consume(bytes);
+    if (made == RequestReader::Progress::kComplete) --share;
     if (connection.exchange->body.grow_to(connection.exchange->request.body.size())) {
       progress(connection, made);
     } else {
@@ -284,7 +297,7 @@ void EventLoop::close(Connection& connection) {
     return;
   }
   if (connection.phase == Phase::kParked) unpark(connection);
-  std::erase(again_, &connection);
+  if (connection.waits_for_turn) std::erase(again_, &connection);
   answered(connection);
   connection.exchange.reset();
   forget(connection);

@@ -68,7 +68,10 @@ void EventLoop::turn() {
   const int count = ::epoll_wait(epoll_.get(), events.data(), kMostEvents, wait_ms());
   now_ = std::chrono::steady_clock::now();
   LoopStats::count(stats_.turns, 1);
-  for (Connection* connection : std::exchange(again_, {})) read_on(*connection);
+  for (Connection* connection : std::exchange(again_, {})) {
+    connection->waits_for_turn = false;
+    take_turn(*connection);
+  }
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
     if (event.data.ptr == this) {
@@ -211,7 +214,7 @@ void EventLoop::drain() {
   while (!idle.empty()) {
     Connection& connection = idle.front();
     connection.readable = true;
-    read_on(connection);
+    take_turn(connection);
     if (connection.phase == Phase::kIdle) close(connection);
   }
 }

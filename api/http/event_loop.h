@@ -86,8 +86,10 @@ class EventLoop {
 
   // connection_flow.cc: from bytes to requests to responses
   void read_on(Connection& connection);
-  void receive(Connection& connection);
-  void feed(Connection& connection, std::string_view bytes);
+  void take_turn(Connection& connection);
+  void wait_for_turn(Connection& connection);
+  void receive(Connection& connection, int& share);
+  void feed(Connection& connection, std::string_view bytes, int& share);
   void begin(Connection& connection);
   void progress(Connection& connection, RequestReader::Progress progress);
   void stay_idle(Connection& connection);
@@ -121,7 +123,7 @@ class EventLoop {
 
   Instant now_;  // of this turn
   ConnectionTable connections_;
-  std::vector<Connection*> again_;  // have more to read, but had their share of this turn
+  std::vector<Connection*> again_;  // waits_for_turn: had their share of this one
   // Of one feed.
   struct Parked {
     std::set<std::pair<std::uint64_t, Connection*>> by_position;

@@ -355,6 +355,33 @@ TEST_F(HttpTest, BlockedWritersDoNotStopReaders) {
   for (Client& writer : writers) EXPECT_EQ(writer.receive().body, "done");
 }
 
+TEST_F(HttpTest, OneThatPipelinesThousandsDoesNotHoldUpTheOthers) {
+  options.io_threads = 1;
+  Gate gate;
+  std::atomic<int> before_the_other{0};
+  std::atomic<bool> other_is_handled{false};
+  application.on_handle = [&](const Request& request) {
+    if (request.path == "/first") gate.pass();
+    if (request.path == "/other") other_is_handled = true;
+    if (request.path == "/many" && !other_is_handled) ++before_the_other;
+    return text("done");
+  };
+  serve();
+  Client other = connect();
+  EXPECT_EQ(other.ask(get("/")).status, 200);
+  Client greedy = connect();
+  constexpr int kMany = 2'000;
+  std::string all = get("/first");
+  for (int i = 0; i < kMany; ++i) all += get("/many");
+  greedy.send(all);
+  ASSERT_TRUE(eventually([&] { return application.handled == 2; }));
+  other.send(get("/other"));
+  gate.open();
+  EXPECT_EQ(other.receive().body, "done");
+  EXPECT_LT(before_the_other, 100);
+  for (int i = 0; i <= kMany; ++i) ASSERT_EQ(greedy.receive().body, "done");
+}
+
 TEST_F(HttpTest, ClientThatClosesHalfItsConnectionIsAnswered) {
   options.io_threads = 1;
   Gate gate;
