@@ -57,19 +57,20 @@ struct Export {
   Position next;
 };
 
+// What a filter passes over is paid for here too, so a piece may be empty before the end: whoever
+// else waits for the thread has a turn, and a client that has left is noticed.
 Result<bool> produce(const EventReader& reader, Export& state, std::string& piece) {
   piece.clear();
-  while (piece.size() < kPieceBytes && state.next <= state.filter.last) {
-    const auto next =
-        reader.read(state.filter, state.next, kMaxScannedPerPiece, [&](const RecordView& record) {
-          if (piece.size() >= kPieceBytes) return false;
-          piece.append(record.bytes).append(1, '\n');
-          return true;
-        });
-    if (!next) return failure(next.error());
-    state.next = *next;
-  }
-  return !piece.empty();
+  if (state.next > state.filter.last) return false;
+  const auto next =
+      reader.read(state.filter, state.next, kMaxScannedPerPiece, [&](const RecordView& record) {
+        if (piece.size() >= kPieceBytes) return false;
+        piece.append(record.bytes).append(1, '\n');
+        return true;
+      });
+  if (!next) return failure(next.error());
+  state.next = *next;
+  return true;
 }
 
 }  // namespace

@@ -61,8 +61,9 @@ struct Request {
   bool parked_timed_out = false;  // see Park
 };
 
-// Fills `piece` with the next part of a body; false when there is none. A failure breaks the
-// connection off, so that the client sees that the body is not complete. Never called by two
+// Fills `piece` with the next part of a body; false when there is none. An empty part sends
+// nothing: it gives the thread to others where the next bytes take long to find. A failure breaks
+// the connection off, so that the client sees that the body is not complete. Never called by two
 // threads at once, but by different ones; the next call comes only after the peer took the piece.
 using PieceProducer = std::function<Result<bool>(std::string& piece)>;
 

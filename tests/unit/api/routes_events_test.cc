@@ -174,6 +174,19 @@ TEST_F(Events, ThatCannotBeReadBreakAnExportOffWithAReason) {
   EXPECT_NE(end.cause, "");
 }
 
+TEST_F(Events, AreExportedInPiecesThatReadOnlySoMuch) {
+  constexpr int kMore = 10'001;  // one more than a piece may look at
+  for (int i = 0; i < kMore; ++i) {
+    ASSERT_EQ(api.post("/appointments", booking("00500", 1'000 + i)).status, 201);
+  }
+  const auto response = api.get("/events?type=citas.appointment.confirmed.v1&from=7",
+                                {{"Accept", "application/x-ndjson"}});
+  std::string piece{"before"};
+  ASSERT_EQ(response.stream(piece), true) << "there is more to look at";
+  EXPECT_EQ(piece, "");
+  EXPECT_EQ(all_pieces(response), "");
+}
+
 TEST_F(Events, AreFoundByPosition) {
   const auto response = api.get("/events/6");
   EXPECT_EQ(json_of(response)["type"], "citas.appointment.confirmed.v1");
