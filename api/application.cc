@@ -15,6 +15,10 @@ namespace {
 
 constexpr std::string_view kUnmatched = "unmatched";
 
+// Bytes of a body. A whole MiB of JSON takes ten milliseconds, which all connections of its thread
+// would wait for; no command is anywhere near this.
+constexpr std::size_t kMostParsedInline = 16 * 1024;
+
 std::string_view label_of(const RouteMatch& match) {
   return match.label.empty() ? kUnmatched : match.label;
 }
@@ -116,7 +120,8 @@ http::Pool Application::classify(const http::Request& request) const noexcept {
   const RouteMatch match = router_.match(request.method, request.path);
   if (match.route == nullptr) return http::Pool::kInline;
   const bool is_quick = match.route->is_quick_without_query && request.query.empty();
-  return is_quick ? http::Pool::kInline : match.route->pool;
+  if (!is_quick && match.route->pool != http::Pool::kInline) return match.route->pool;
+  return request.body.size() > kMostParsedInline ? http::Pool::kReader : http::Pool::kInline;
 }
 
 Reply Application::dispatch(const http::Request& request, const RequestContext& context,

@@ -117,5 +117,13 @@ TEST(Application, ClassifiesByWhetherARouteBlocks) {
   EXPECT_EQ(pool("GET", "/nothing"), http::Pool::kInline);
 }
 
+TEST(Application, ParsesLargeBodiesWhereNobodyElseWaits) {
+  Api api;
+  auto booked = request("POST", "/appointments", {}, booking("00001", 1));
+  EXPECT_EQ(api.application().classify(booked), http::Pool::kInline);
+  booked.body.resize(100'000, ' ');
+  EXPECT_EQ(api.application().classify(booked), http::Pool::kReader);
+}
+
 }  // namespace
 }  // namespace citas::api
