@@ -21,7 +21,7 @@ enum class Phase : unsigned char {
   kHandling,    // a thread of a pool, or whoever holds the Completion; its exchange is away
   kParked,      // Server::advance()
   kWriting,     // the client to take what was written
-  kDiscarding,  // the client to stop sending what was refused
+  kDiscarding,  // the client to close, after a last response
   kClosed,      // being forgotten at the end of the loop's turn
 };
 constexpr std::size_t kPhases = 8;
@@ -34,7 +34,7 @@ struct Connection {
   bool readable = false;        // there may be more to receive
   bool peer_done = false;       // the client will send nothing more
   bool broken = false;          // while its exchange is away: close when that is back
-  bool discard = false;         // the request was refused: discard the rest of it before closing
+  bool discard = false;         // what still comes in is discarded: the connection closes
   bool waits_for_turn = false;  // has more to read, but had its share of this one
   bool in_flight = false;       // its request is whole and not yet answered
   std::string remote_addr;

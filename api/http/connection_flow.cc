@@ -263,14 +263,16 @@ void EventLoop::finish(Connection& connection) {
   connection.exchange.reset();
   if (!closing) {
     connections_.move(connection, Phase::kIdle, now_ + limits_.idle_timeout);
-  } else if (connection.discard) {
-    ::shutdown(connection.socket.get(), SHUT_WR);
-    connection.pending = {};
-    connections_.move(connection, Phase::kDiscarding, now_ + limits_.discard_deadline);
-  } else {
-    connections_.move(connection, Phase::kDiscarding, now_);
-    close(connection);
+    return;
   }
+  // Closing with bytes unread, or on their way, would reset the connection, and the client might
+  // lose even this response (RFC 9112 section 9.6).
+  ::shutdown(connection.socket.get(), SHUT_WR);
+  connection.discard = true;
+  connection.pending = {};
+  connections_.move(
+      connection, Phase::kDiscarding,
+      now_ + (core_.draining ? limits_.drain_discard_deadline : limits_.discard_deadline));
 }
 
 void EventLoop::answered(Connection& connection) {

@@ -20,12 +20,13 @@ struct Limits {
   std::chrono::milliseconds head_deadline = std::chrono::seconds{10};     // 408
   std::chrono::milliseconds request_deadline = std::chrono::seconds{30};  // 408
   std::chrono::milliseconds idle_timeout = std::chrono::seconds{75};      // closed silently
-  std::chrono::milliseconds write_deadline = std::chrono::seconds{30};    // a response, or a piece
+  std::chrono::milliseconds write_deadline = std::chrono::seconds{30};  // a response, or a piece
 
-  // After a refusal the rest of the request is read and thrown away within these bounds, since
-  // closing at once would reset the connection before the client has seen the answer.
+  // After the last response of a connection, what still comes in is read and thrown away within
+  // these bounds: closing at once could reset the connection before the client has seen the answer.
   std::size_t discard_bytes = 16 * 1024 * 1024;
   std::chrono::milliseconds discard_deadline = std::chrono::seconds{5};
+  std::chrono::milliseconds drain_discard_deadline = std::chrono::seconds{1};  // while draining
 };
 
 }  // namespace citas::api::http

@@ -70,6 +70,17 @@ TEST_F(HttpTest, ClosesWhenAsked) {
   EXPECT_EQ(client.rest(), "");
 }
 
+TEST_F(HttpTest, LastAnswerIsNotLostToAClientThatSentMore) {
+  constexpr std::size_t kMore = 8 * 1024 * 1024;  // more than two sockets hold
+  serve();
+  Client client = connect();
+  ASSERT_TRUE(client.send("GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"));
+  EXPECT_TRUE(client.send(std::string(kMore, 'x'))) << "reset";
+  EXPECT_EQ(client.receive().body, "GET / []");
+  EXPECT_EQ(client.rest(), "");
+  EXPECT_EQ(server->stats().requests, 1U);
+}
+
 TEST_F(HttpTest, Http10ClosesUnlessAskedToKeepAlive) {
   serve();
   Client once = connect();
