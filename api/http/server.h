@@ -56,7 +56,8 @@ struct Options {
   // Requests waiting for a thread of their pool; one more is answered 503 with Retry-After.
   std::size_t reader_queue = 16'384;
   std::size_t writer_queue = 16'384;
-  // Of all requests being received, waiting or handled; one more body is answered likewise.
+  // Of all requests being received, waiting or handled, without the first 4 KiB of each, for which
+  // there is always room; one more body is answered likewise.
   std::size_t buffered_body_bytes = 256 * 1024 * 1024;
 
   Limits limits;

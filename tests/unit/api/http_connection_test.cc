@@ -344,6 +344,22 @@ TEST_F(HttpTest, BodiesTogetherAreBounded) {
   EXPECT_EQ(first.ask(large).status, 200);
 }
 
+TEST_F(HttpTest, LargeBodiesHeldBackDoNotKeepSmallOnesOut) {
+  options.buffered_body_bytes = 60'000;
+  options.io_threads = 1;  // reads the first before the second
+  serve();
+  const std::string large = post("/", std::string(60'000, 'x'));
+  Client one = connect();
+  Client two = connect();
+  one.send(large.substr(0, large.size() - 1));
+  two.send(large.substr(0, large.size() - 1));
+  // The second: the budget is spent.
+  ASSERT_TRUE(eventually([&] { return server->stats().requests_refused == 1; }));
+  Client three = connect();
+  EXPECT_EQ(three.ask(post("/", std::string(4'000, 'y'))).status, 200);
+  EXPECT_EQ(three.ask(large).status, 503);
+}
+
 TEST_F(HttpTest, BlockedWritersDoNotStopReaders) {
   options.io_threads = 1;
   options.writer_threads = 2;
