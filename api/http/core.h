@@ -21,6 +21,9 @@ struct Core {
 
   Application& application;
   const Options options;
+  // What the limit of open files leaves of Options::max_connections; set before any thread starts.
+  std::size_t max_connections = 0;
+  std::size_t turned_away = 0;  // beyond it that may be open at once, to be told so
   std::atomic<bool> draining{false};
   std::atomic<bool> listening{false};                          // connections may still come in
   std::array<std::atomic<std::uint64_t>, kFeeds> positions{};  // how far Server::advance() came

@@ -14,8 +14,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kAcceptPause{100};  // when out of descriptors
 constexpr std::chrono::milliseconds kLongestWait{60'000};
-// Connections over the limit that may be open at once to be told so.
-constexpr std::size_t kTurnedAway = 256;
 
 bool watch(int epoll, int operation, int fd, std::uint32_t events, void* what) {
   epoll_event event{};
@@ -126,9 +124,9 @@ void EventLoop::accept_all() {
 void EventLoop::dispatch_arrival(Accepted accepted) {
   LoopStats::count(stats_.accepted, 1);
   const std::size_t open = ++core_.open;
-  const bool over_limit = open > core_.options.max_connections;
-  if (over_limit) ++core_.rejected;
-  if (open > core_.options.max_connections + kTurnedAway) {
+  const bool over_limit = open > core_.max_connections;
+  if (open > core_.max_connections + core_.turned_away) {
+    ++core_.rejected;
     core_.connection_closed();
     return;
   }
@@ -154,7 +152,23 @@ void EventLoop::resume_accepting() {
   accept_again_ = now_ + kAcceptPause;
 }
 
+// Closes the connection that has been idle longest, unless that is not long; whether it did.
+bool EventLoop::make_room() {
+  auto& idle = connections_.of(Phase::kIdle);
+  const Instant spared = now_ + limits_.idle_timeout - limits_.spared_idle;
+  while (!idle.empty() && idle.front().deadline <= spared) {
+    Connection& longest = idle.front();
+    // What it has sent by now is served.
+    longest.readable = true;
+    take_turn(longest);
+    if (longest.phase == Phase::kIdle && longest.deadline <= spared) close(longest);
+    if (longest.phase == Phase::kClosed) return true;
+  }
+  return false;
+}
+
 void EventLoop::adopt(Arrival arrival) {
+  if (arrival.over_limit) arrival.over_limit = !make_room();
   Connection fresh;
   fresh.socket = std::move(arrival.accepted.socket);
   fresh.remote_addr = std::move(arrival.accepted.remote_addr);
@@ -163,6 +177,7 @@ void EventLoop::adopt(Arrival arrival) {
   if (!watch(epoll_.get(), EPOLL_CTL_ADD, connection.socket.get(), kEvents, &connection)) {
     close(connection);
   } else if (arrival.over_limit) {
+    ++core_.rejected;
     begin(connection);
     refuse(connection, {503, "too_many_connections", "the server has no connection left"}, true);
   }

@@ -70,6 +70,7 @@ class EventLoop {
   void dispatch_arrival(Accepted accepted);
   void pause_accepting();
   void resume_accepting();
+  bool make_room();
   void adopt(Arrival arrival);
   void collect_mail();
   void take_back(Return returned);

@@ -20,6 +20,8 @@ struct Limits {
   std::chrono::milliseconds head_deadline = std::chrono::seconds{10};     // 408
   std::chrono::milliseconds request_deadline = std::chrono::seconds{30};  // 408
   std::chrono::milliseconds idle_timeout = std::chrono::seconds{75};      // closed silently
+  // Idle for so long, a connection makes room for a new one where there is none.
+  std::chrono::milliseconds spared_idle = std::chrono::seconds{1};
   std::chrono::milliseconds write_deadline = std::chrono::seconds{30};  // a response, or a piece
 
   // After the last response of a connection, what still comes in is read and thrown away within

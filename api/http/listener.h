@@ -1,6 +1,7 @@
 // The listening socket.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -33,7 +34,7 @@ class Listener {
   std::uint16_t port_;
 };
 
-// Raises this process's soft limit of open files to its hard limit.
-void raise_descriptor_limit();
+// Raises this process's soft limit of open files to its hard limit. Returns the limit then.
+std::size_t raise_descriptor_limit();
 
 }  // namespace citas::api::http

@@ -1,5 +1,6 @@
 #include "api/http/server.h"
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <optional>
@@ -22,6 +23,16 @@ void work(const Transcriber& transcriber, Job job) {
     transcriber.handle(*job.exchange);
   }
   job.home->post(Return{job.connection, std::move(job.exchange), nullptr});
+}
+
+// Connections beyond the limit that may be open at once to be told so.
+constexpr std::size_t kTurnedAway = 256;
+
+// A store that cannot open its next file ends the process: no client may bring that about.
+void share_descriptors(std::size_t limit, Core& core) {
+  const std::size_t others = std::min(core.options.other_files, limit / 2);
+  core.max_connections = std::min(core.options.max_connections, limit - others);
+  core.turned_away = std::min(kTurnedAway, others / 4);
 }
 
 }  // namespace
@@ -57,7 +68,7 @@ class Server::Impl {
   ~Impl() { stop(); }
 
   Status start() {
-    raise_descriptor_limit();
+    share_descriptors(raise_descriptor_limit(), core_);
     const Options& options = core_.options;
     auto listener = Listener::open(options.address, options.port, options.backlog);
     if (!listener) return failure(std::move(listener.error()));
@@ -71,6 +82,7 @@ class Server::Impl {
   }
 
   std::uint16_t port() const { return port_; }
+  std::size_t max_connections() const { return core_.max_connections; }
 
   void advance(std::size_t feed, std::uint64_t position) {
     std::atomic<std::uint64_t>& reached = core_.positions.at(feed);
@@ -151,6 +163,7 @@ void Server::answer_together(const std::function<void()>& answer) {
 bool Server::drain(std::chrono::milliseconds deadline) { return impl_->drain(deadline); }
 void Server::stop() { impl_->stop(); }
 Stats Server::stats() const { return impl_->stats(); }
+std::size_t Server::max_connections() const { return impl_->max_connections(); }
 std::vector<std::uint64_t> Server::turns() { return impl_->turns(); }
 
 }  // namespace citas::api::http

@@ -48,7 +48,11 @@ struct Options {
   std::string address = "127.0.0.1";  // numeric, IPv4 or IPv6
   std::uint16_t port = 0;             // 0: any free one, see Server::port()
   int backlog = 4096;
-  std::size_t max_connections = 16'384;  // one more is answered 503 and closed
+  // One more takes the place of the one that has been idle longest, or is answered 503 and closed.
+  std::size_t max_connections = 16'384;
+  // Files that the rest of the process may need: connections leave these to it, or half of a limit
+  // that is lower than twice as many, however few they then are.
+  std::size_t other_files = 1'024;
 
   std::size_t io_threads = 2;
   std::size_t reader_threads = 4;
@@ -104,6 +108,8 @@ class Server {
   void stop();
 
   Stats stats() const;
+  // How many connections there may be, with the limit of open files taken into account.
+  std::size_t max_connections() const;
   // How many turns each thread that owns connections has taken. Asks them for one more, which an
   // idle one takes at once, and one that hangs in a handler does not.
   std::vector<std::uint64_t> turns();

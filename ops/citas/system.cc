@@ -412,6 +412,11 @@ void System::scrape(Metrics& metrics) const {
   const auto http = server_->stats();
   metrics.set("citas_http_connections", "Open connections.",
               static_cast<double>(http.connections_open));
+  metrics.set("citas_http_connections_limit", "Connections that may be open.",
+              static_cast<double>(server_->max_connections()));
+  metrics.set_total("citas_http_connections_rejected_total",
+                    "Connections turned away: the limit was reached and none was idle.",
+                    http.connections_rejected);
   metrics.set("citas_http_requests_in_flight", "Requests received and not yet answered.",
               static_cast<double>(http.requests_in_flight));
   metrics.set_total("citas_http_refused_total", "Requests refused before they reached a route.",

@@ -256,6 +256,23 @@ TEST_F(HttpTest, OneConnectionTooManyIsToldSo) {
   EXPECT_EQ(connect().ask(get("/")).status, 200);
 }
 
+TEST_F(HttpTest, LongestIdleConnectionMakesRoom) {
+  options.max_connections = 2;
+  options.io_threads = 1;
+  options.limits.spared_idle = 0ms;
+  serve();
+  Client first = connect();
+  Client second = connect();
+  EXPECT_EQ(first.ask(get("/")).status, 200);
+  EXPECT_EQ(second.ask(get("/")).status, 200);
+  EXPECT_EQ(first.ask(get("/")).status, 200);
+  Client third = connect();
+  EXPECT_EQ(third.ask(get("/")).status, 200);
+  EXPECT_EQ(second.rest(), "") << "idle for longer than the first";
+  EXPECT_EQ(first.ask(get("/")).status, 200);
+  EXPECT_EQ(server->stats().connections_rejected, 0U);
+}
+
 // Lowers the limit of open files until it goes out of scope.
 class FewDescriptors {
  public:
@@ -269,6 +286,23 @@ class FewDescriptors {
  private:
   rlimit before_{};
 };
+
+TEST_F(HttpTest, ConnectionsLeaveDescriptorsToTheRestOfTheProcess) {
+  const pid_t child = ::fork();  // the limit that counts cannot be raised again
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    const rlimit low{200, 200};
+    ::setrlimit(RLIMIT_NOFILE, &low);
+    Server small(application, options);
+    const bool starts = small.start().has_value();
+    ::_exit(starts ? static_cast<int>(small.max_connections()) : 255);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(WEXITSTATUS(status), 100);
+  serve();
+  EXPECT_LE(server->max_connections(), options.max_connections);
+}
 
 TEST_F(HttpTest, SurvivesRunningOutOfDescriptors) {
   serve();
