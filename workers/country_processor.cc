@@ -45,12 +45,12 @@ bool is_dead_letter(const Message& message) {
   return message.subject.ends_with(".deadletter.recorded");
 }
 
-// Confirmations that are already in the log tell a country's store nothing, nor do events that are
-// of no appointment.
+// Nothing else tells a country's store anything: not what it has said itself, nor what a server of
+// a later version may say about an appointment.
 bool concerns_store(const Message& message) {
-  return !message.subject.ends_with(".appointment.confirmed") &&
-         (message.subject.find(".appointment.") != std::string::npos ||
-          message.subject.starts_with("citas.redeliver."));
+  const auto ends_with = [&](std::string_view end) { return message.subject.ends_with(end); };
+  return message.subject.starts_with("citas.redeliver.") || ends_with(".appointment.requested") ||
+         ends_with(".appointment.rejected") || ends_with(".appointment.cancelled");
 }
 
 std::optional<AppointmentId> appointment_of(const Message& message) {
@@ -267,7 +267,8 @@ void CountryProcessor::tell_what_is_missing() {
 }
 
 std::string CountryProcessor::trouble() const {
-  for (std::string trouble : {events_keeper_.trouble(), rival_.text(), missing_.text()}) {
+  for (std::string trouble :
+       {events_keeper_.trouble(), rival_.text(), missing_.text(), later_.text()}) {
     if (!trouble.empty()) return trouble;
   }
   return {};
@@ -403,15 +404,17 @@ Result<CountryProcessor::Trial> CountryProcessor::try_one(Item& item, Round& rou
 }
 
 Result<CountryProcessor::Trial> CountryProcessor::decide(const Item& item, Round& round) {
-  const auto event = codec_.decode(item.message.payload);
-  if (!event) return Trial{.verdict = Verdict::kGiveUp, .reason = reasons::kMalformedMessage};
-  const auto appointment = citas::appointment_of(event->data);
-  if (country_of(event->data) != country_ || !appointment) {
+  const auto known = codec_.decode_known(item.message.payload);
+  if (!known) return Trial{.verdict = Verdict::kGiveUp, .reason = reasons::kMalformedMessage};
+  if (!*known) return Trial{.verdict = Verdict::kWait};
+  const Event& event = **known;
+  const auto appointment = citas::appointment_of(event.data);
+  if (country_of(event.data) != country_ || !appointment) {
     return Trial{.verdict = Verdict::kGiveUp, .reason = reasons::kCountryMismatch};
   }
   auto existing = entry_of(*appointment, round);
   if (!existing) return failure(std::move(existing.error()));
-  auto decision = decide_registration(*existing, *event, rules_);
+  auto decision = decide_registration(*existing, event, rules_);
   if (!decision) return Trial{.verdict = Verdict::kRetry};
   if (decision->store) {
     round.entries.insert_or_assign(*appointment, *decision->store);
@@ -420,7 +423,7 @@ Result<CountryProcessor::Trial> CountryProcessor::decide(const Item& item, Round
   if (!decision->publish) return Trial{};
   return Trial{.verdict = Verdict::kConfirm,
                .confirmation = std::move(decision->publish),
-               .traceparent = event->traceparent};
+               .traceparent = event.traceparent};
 }
 
 Result<std::optional<CountryEntry>> CountryProcessor::entry_of(AppointmentId appointment,
@@ -442,6 +445,7 @@ Status CountryProcessor::count_try(Item& item, Trial& trial, Round& round) {
   }
   if (trial.verdict != Verdict::kRetry) {
     round.changes.settled.push_back(item.key);
+    if (trial.verdict == Verdict::kWait) return {};
     // Rare: what was given up before an operator's retry.
     if (sending.retry != Position{0}) round.changes.ended.push_back(sending.event);
     return {};
@@ -470,6 +474,12 @@ void CountryProcessor::conclude(Item item, const Trial& trial) {
       counters_.retries.add();
       static_cast<void>(item.source->nak(item.message, backoff(item.tries)));
       return;
+    case Verdict::kWait:
+      counters_.retries.add();
+      static_cast<void>(item.source->nak(item.message, options_.longest_backoff));
+      return later_.set(
+          "there are events of a later version of citas: update this worker, and start "
+          "it again; they wait until then");
     case Verdict::kGiveUp:
       return give_up(std::move(item), trial.reason);
   }

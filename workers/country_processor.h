@@ -21,9 +21,10 @@
 // before waits until what was published before it is on the bus, so that a message that crashes the
 // process delays its neighbours by one crash. After max_tries a dead letter is published, and the
 // message terminated only when that is acknowledged; an operator's retry gives it a new set of
-// tries (redelivery.h). The tries of what was given up stay, so that no copy of it is tried again,
-// until a retry succeeds: a key for each death that the log records. Messages that cannot be read,
-// or are of another country, are dead letters at once.
+// tries (redelivery.h). A version of a request or of its end that this program does not know is no
+// poison: it waits, unsettled, for a later program. The tries of what was given up stay, so that no
+// copy of it is tried again, until a retry succeeds: a key for each death that the log records.
+// Messages that cannot be read, or are of another country, are dead letters at once.
 //
 // Healing. The store holds which log it belongs to, the last event that it has seen, and the hash
 // there. If the stream is of another log, of another epoch of it (a backup was restored), or of one
@@ -90,7 +91,8 @@ class CountryProcessor final : public Piece {
     std::string key;  // names it in the store's tries; empty when the message has no id
     std::uint32_t tries = 0;
   };
-  enum class Verdict { kDone, kConfirm, kRetry, kGiveUp };
+  // kWait: for a later version of this program, which can read it.
+  enum class Verdict { kDone, kConfirm, kRetry, kWait, kGiveUp };
   struct Trial {
     Verdict verdict = Verdict::kDone;
     std::optional<Confirmation> confirmation = std::nullopt;
@@ -180,6 +182,7 @@ class CountryProcessor final : public Piece {
   std::uint32_t gaps_ = 0;  // soon after one another
   Clock::Monotonic last_gap_{};
   Trouble rival_;
+  Trouble later_;  // stays: only another program can read it
   bool charged_interrupted_ = false;
   bool mark_fits_ = false;  // when the stream was last looked at
   std::vector<Message> received_;

@@ -233,6 +233,35 @@ TEST_F(ProcessorTest, BytesThatAreNoEventAreADeadLetterAtOnce) {
   EXPECT_EQ(bus_.consumer_info(kRedeliverStream, "redeliver-PE")->ack_pending, 0U);
 }
 
+// A worker that has not been updated yet.
+TEST_F(ProcessorTest, WhatALaterVersionPublishesWaitsForALaterVersion) {
+  const auto publish = [&](const std::string& name, const std::string& version) {
+    auto publisher = std::move(*bus_.open_publisher({}));
+    const auto end = std::to_string(bus_.stream_info(kEventsStream)->last_sequence + 1);
+    std::string event(read_one(world_.log, Position{1})->bytes);
+    const std::string known = "citas.appointment.requested.v1";
+    event.replace(event.find(known), known.size(), "citas.appointment." + name + version);
+    ASSERT_TRUE(publisher->publish(1, {.subject = "citas.events.PE.appointment." + name,
+                                       .message_id = "later-" + name,
+                                       .headers = std::vector<Header>{{kPositionHeader, end}},
+                                       .payload = event,
+                                       .expected_last_sequence = {}}));
+  };
+  world_.request(kPeru);
+  run();
+  publish("arrived", ".v1");
+  publish("requested", ".v2");
+  for (int i = 0; i < 400; ++i) {
+    while (processor_->step().value()) {
+    }
+    world_.clock.advance(std::chrono::milliseconds{500});
+  }
+  EXPECT_TRUE(dead_letters().empty());
+  EXPECT_EQ(store_.mark().processed, 2U) << "of no concern, but in front of what waits";
+  EXPECT_EQ(store_.tries("later-requested").value(), std::nullopt);
+  EXPECT_THAT(processor_->trouble(), ::testing::HasSubstr("later version"));
+}
+
 TEST_F(ProcessorTest, AnotherCountrysEventIsADeadLetter) {
   world_.request(kChile);
   run(1);
