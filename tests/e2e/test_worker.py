@@ -88,3 +88,15 @@ def test_the_server_restarts_beside_it(server, start_worker):
     after = server.client.book("00001", 2).json["appointmentId"]
     assert server.settled("00001", before)["status"] == "completed"
     assert server.settled("00001", after)["status"] == "completed"
+
+
+def test_a_store_in_trouble_is_told_also_while_the_bus_is_away(new_server, nats):
+    nats.kill()
+    server = new_server("--nats", nats.url)
+    (server.data / "countries").mkdir(parents=True)
+    (server.data / "countries/PE").write_text("no folder", encoding="utf-8")
+    server.start()
+    parts = server.client.get("/readyz?verbose").json["parts"]
+    reason = next(part["reason"] for part in parts if part["name"] == "bus")
+    assert "disconnected" in reason
+    assert "processor-PE: its store is opened again within" in reason

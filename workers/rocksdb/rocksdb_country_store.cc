@@ -82,6 +82,15 @@ Error store_error(const std::filesystem::path& folder, const rocksdb::Status& st
   return {ErrorCode::kUnavailable, message.append(next_step(status))};
 }
 
+// By this process or another. RocksDB has no code for it, and speaks of locks and of files named so
+// also where the disk is full, or does not answer.
+bool is_held(const rocksdb::Status& opened) {
+  const std::string text = opened.ToString();
+  const auto says = [&](const char* words) { return text.find(words) != std::string::npos; };
+  const bool is_refused = says("While lock file: ") && says(": Resource temporarily unavailable");
+  return opened.IsIOError() && (is_refused || says("lock hold by current process"));
+}
+
 // RocksDB's own addition of little-endian numbers.
 std::shared_ptr<rocksdb::MergeOperator> adder() {
   std::shared_ptr<rocksdb::MergeOperator> adder;
@@ -167,7 +176,7 @@ class Store final : public RocksDbCountryStore {
     const auto opened = rocksdb::DB::Open(options(), folder_.string(), &db);
     db_.reset(db);
     batches_ = 0;
-    if (opened.IsIOError() && opened.ToString().find("lock") != std::string::npos) {
+    if (is_held(opened)) {
       return failure(ErrorCode::kFailedPrecondition,
                      "country store " + folder_.string() + " is held by another process");
     }

@@ -166,6 +166,16 @@ TEST(RocksDbCountryStore, IsHeldByOneProcess) {
   EXPECT_EQ(second.error().code, ErrorCode::kFailedPrecondition);
 }
 
+// Which is no reason to give up: the disk may come back.
+TEST(RocksDbCountryStore, WhatCannotBeOpenedIsNotTakenForHeld) {
+  TempFolder folder;
+  std::filesystem::create_directory(folder.path() / "block");
+  std::ofstream(folder.path() / "block" / "PE") << "no folder";
+  const auto opened = RocksDbCountryStore::open(folder.path() / "block" / "PE");
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, ErrorCode::kUnavailable) << opened.error().message;
+}
+
 TEST(RocksDbCountryStore, VisitsEveryEntryAndNothingElse) {
   const AppointmentId another{*Uuid::parse("ff890a5d-ac96-774b-bcce-b302099a8057")};
   const CountryEntry withdrawn{.state = EntryState::kWithdrawn};
