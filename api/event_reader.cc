@@ -13,7 +13,7 @@ Result<bool> EventReader::is_of_type(const RecordView& record, const EventsFilte
   if (!filter.type) return true;
   const auto event = codec_.decode_known(record.bytes);
   if (!event) return failure(event.error());
-  return event->has_value() && type_of((*event)->data).name == *filter.type;
+  return event->has_value() && type_of((*event)->data) == *filter.type;
 }
 
 Result<Position> EventReader::read(const EventsFilter& filter, Position from,

@@ -36,26 +36,4 @@ std::string_view to_string(RejectionCode code) {
   CHECK(false);
 }
 
-bool may_succeed_later(RejectionCode code) {
-  switch (code) {
-    case RejectionCode::kSlotTaken:
-    case RejectionCode::kAlreadyBooked:
-      return true;  // when the holder cancels
-    case RejectionCode::kUnknownCountry:
-      return true;  // when an operator adds the country
-    case RejectionCode::kIdempotencyKeyReused:
-    case RejectionCode::kAppointmentNotFound:
-    case RejectionCode::kCountryMismatch:
-    case RejectionCode::kDateInPast:
-    case RejectionCode::kNotCancellable:
-    case RejectionCode::kChangedSince:
-    case RejectionCode::kDeadLetterNotFound:
-    case RejectionCode::kDeadLetterDiscarded:
-    case RejectionCode::kDeadLetterSettled:
-    case RejectionCode::kDeadLetterNotRetryable:
-      return false;
-  }
-  CHECK(false);
-}
-
 }  // namespace citas::commands

@@ -11,7 +11,9 @@
 
 namespace citas::commands {
 
-// In the order of precedence: where several hold, the first is the answer.
+// In the order of precedence: where several hold, the first is the answer. The very same request
+// may be accepted later after kSlotTaken and kAlreadyBooked (the holder cancels) and
+// kUnknownCountry (an operator adds it), and after no other.
 enum class RejectionCode : std::uint8_t {
   kIdempotencyKeyReused = 1,  // the key was used for another command
   kAppointmentNotFound = 2,   // no such appointment, or another insured's
@@ -30,9 +32,6 @@ enum class RejectionCode : std::uint8_t {
 
 // The stable word, e.g. "slot_taken".
 std::string_view to_string(RejectionCode code);
-
-// Whether the very same request may be accepted later without anybody changing it.
-bool may_succeed_later(RejectionCode code);
 
 struct Rejection {
   RejectionCode code;

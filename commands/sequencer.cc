@@ -272,8 +272,6 @@ Result<std::size_t> Sequencer::step() {
     log_.commit(head->position);
     if (observer_) observer_({waiting.size(), append.records.size(), clock_.monotonic() - started});
   }
-  events_ += append.records.size();
-  ++batches_;
   answering_([&] { answer(waiting, batch.finish(log_.committed())); });
   commands_ += waiting.size();
   cache_->trim();
@@ -317,7 +315,7 @@ bool Sequencer::wait_for_work(std::chrono::milliseconds timeout) {
 
 SequencerStats Sequencer::stats() const {
   const std::lock_guard lock(mutex_);
-  return {commands_, events_, batches_, rejected_, replayed_, queue_.size()};
+  return {commands_, rejected_, replayed_, queue_.size()};
 }
 
 void Sequencer::observe_batches(std::function<void(const BatchObservation&)> observer) {

@@ -39,8 +39,6 @@ struct SequencerOptions {
 // Counters since start. Read from any thread.
 struct SequencerStats {
   std::uint64_t commands = 0;
-  std::uint64_t events = 0;
-  std::uint64_t batches = 0;
   std::uint64_t rejected = 0;
   std::uint64_t replayed = 0;
   std::size_t queue_depth = 0;
@@ -126,7 +124,7 @@ class Sequencer {
   std::deque<Waiting> queue_;  // guarded by mutex_
   bool stopped_ = false;       // guarded by mutex_
 
-  std::atomic<std::uint64_t> commands_{0}, events_{0}, batches_{0}, rejected_{0}, replayed_{0};
+  std::atomic<std::uint64_t> commands_{0}, rejected_{0}, replayed_{0};
 };
 
 // Steps a sequencer on a thread of its own until it is stopped and empty.

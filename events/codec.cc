@@ -369,7 +369,7 @@ std::string Codec::encode(const Event& event, const LogIdentity& log) {
   json.text("specversion", "1.0");
   json.uuid("id", event.id.value());
   json.text("source", log.source());
-  json.text("type", type_of(event.data).name);
+  json.text("type", type_of(event.data));
   if (const auto appointment = appointment_of(event.data)) {
     json.uuid("subject", appointment->value());
   }

@@ -7,22 +7,19 @@ namespace citas {
 namespace {
 
 // In the order of EventData's alternatives.
-constexpr std::array<EventTypeInfo, std::variant_size_v<EventData>> kTypes{{
-    {"citas.appointment.requested.v1", "appointment.requested"},
-    {"citas.appointment.confirmed.v1", "appointment.confirmed"},
-    {"citas.appointment.rejected.v1", "appointment.rejected"},
-    {"citas.appointment.cancelled.v1", "appointment.cancelled"},
-    {"citas.deadletter.recorded.v1", "deadletter.recorded"},
-    {"citas.deadletter.retried.v1", "deadletter.retried"},
-    {"citas.deadletter.discarded.v1", "deadletter.discarded"},
-}};
+constexpr std::array<std::string_view, std::variant_size_v<EventData>> kTypes{
+    "citas.appointment.requested.v1", "citas.appointment.confirmed.v1",
+    "citas.appointment.rejected.v1",  "citas.appointment.cancelled.v1",
+    "citas.deadletter.recorded.v1",   "citas.deadletter.retried.v1",
+    "citas.deadletter.discarded.v1",
+};
 
 }  // namespace
 
-const EventTypeInfo& type_of(const EventData& data) { return kTypes[data.index()]; }
+std::string_view type_of(const EventData& data) { return kTypes[data.index()]; }
 
 bool is_event_type(std::string_view name) {
-  return std::ranges::any_of(kTypes, [&](const auto& type) { return type.name == name; });
+  return std::ranges::find(kTypes, name) != kTypes.end();
 }
 
 std::optional<AppointmentId> appointment_of(const EventData& data) {

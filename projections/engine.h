@@ -65,8 +65,7 @@ struct EngineOptions {
   // How many events may be applied before they are written out: what a start after a crash has to
   // do again, but for what comes in while they are. Each costs some 25 us then, with cold caches.
   std::size_t flush_after = 20'000;
-  // A read model was found wrong by a rebuild, or thrown away at open: tell the operator.
-  std::function<void(const RebuildReport&)> on_difference = [](const RebuildReport&) {};
+  // A read model was thrown away at open: tell the operator.
   std::function<void(std::string_view name, const Error& why)> on_discarded = [](std::string_view,
                                                                                  const Error&) {};
 };

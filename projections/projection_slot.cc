@@ -185,7 +185,6 @@ Result<RebuildReport> ProjectionSlot::rebuild_alone(std::stop_token stop,
   report->generation = number;
   report->duration = since(started, context_.clock);
   static_cast<void>(context_.generations.remove(name(), swapped->old.number));
-  if (!report->is_identical()) context_.options.on_difference(*report);
   return report;
 }
 

@@ -161,15 +161,13 @@ class MessageSource {
   // Forgets the messages received and not yet polled, as after deleting their consumer.
   virtual void discard() = 0;
 
-  // These four are sent, not confirmed: if one is lost, the message is delivered again. Unavailable
-  // while disconnected.
+  // These three are sent, not confirmed: if one is lost, the message is delivered again.
+  // Unavailable while disconnected.
   virtual Status ack(const Message& message) = 0;
   // Deliver again, not before `delay`.
   virtual Status nak(const Message& message, std::chrono::milliseconds delay) = 0;
   // Never deliver again.
   virtual Status term(const Message& message) = 0;
-  // Restarts ack_wait.
-  virtual Status in_progress(const Message& message) = 0;
 };
 
 class Bus {

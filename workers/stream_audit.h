@@ -41,7 +41,6 @@ class StreamAudit {
   // Goes on. Unless nullopt, it says how the stream differs from the log. Error: Corruption, the
   // log cannot be read.
   Result<std::optional<std::string>> step();
-  bool is_done() const { return !end_; }
 
  private:
   StreamAudit(const EventLog& log, Bus& bus, const Clock& clock, const AuditOptions& options,

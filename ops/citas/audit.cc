@@ -22,8 +22,8 @@ using Json = nlohmann::ordered_json;
 std::vector<std::string> row_of(const Event& event) {
   const auto appointment = appointment_of(event.data);
   return {std::to_string(event.position.value()), format_rfc3339(event.time),
-          std::string(type_of(event.data).name),
-          appointment ? appointment->value().to_string() : "-", event.actor};
+          std::string(type_of(event.data)), appointment ? appointment->value().to_string() : "-",
+          event.actor};
 }
 
 void print_verified(const VerifyCommand& command, const Head& head) {

@@ -25,7 +25,7 @@ class Selection {
         status_ = failure(event.error());
         return false;
       }
-      if (type_of(event->data).name != filter_.type) return true;
+      if (type_of(event->data) != filter_.type) return true;
     }
     done_ = left_ == 0 || !visit_(record.bytes) || --left_ == 0;
     return !done_;

@@ -163,9 +163,6 @@ class SimulatedSource final : public workers::MessageSource {
         [&] { wire_.broker.postpone(stream_, durable_, message.stream_sequence, delay); });
   }
   Status term(const Message& message) override { return ack(message); }
-  Status in_progress(const Message& message) override {
-    return settle([&] { wire_.broker.extend(stream_, durable_, message.stream_sequence); });
-  }
 
  private:
   struct Delivered {

@@ -275,12 +275,6 @@ void MemoryBroker::postpone(std::string_view stream, std::string_view durable,
   if (found != consumer->outstanding.end()) found->second.due = clock_.monotonic() + delay;
 }
 
-void MemoryBroker::extend(std::string_view stream, std::string_view durable,
-                          std::uint64_t sequence) {
-  Consumer* consumer = find_consumer(stream, durable);
-  if (consumer != nullptr) postpone(stream, durable, sequence, consumer->spec.ack_wait);
-}
-
 const MemoryBroker::Stream* MemoryBroker::find_stream(std::string_view name) const {
   const auto found = streams_.find(name);
   return found == streams_.end() ? nullptr : &found->second;

@@ -95,8 +95,6 @@ class MemoryBroker {
   // Delivers again after `delay`.
   void postpone(std::string_view stream, std::string_view durable, std::uint64_t sequence,
                 std::chrono::milliseconds delay);
-  // Delivers again after the consumer's ack_wait from now.
-  void extend(std::string_view stream, std::string_view durable, std::uint64_t sequence);
 
  private:
   struct Outstanding {

@@ -69,11 +69,6 @@ class MemorySource final : public MessageSource {
     return {};
   }
   Status term(const Message& message) override { return ack(message); }
-  Status in_progress(const Message& message) override {
-    if (!broker_.up()) return disconnected();
-    broker_.extend(stream_, durable_, message.stream_sequence);
-    return {};
-  }
 
  private:
   Headers wanted(const Headers& all) const {

@@ -117,6 +117,4 @@ Status NatsSource::nak(const Message& message, std::chrono::milliseconds delay) 
 
 Status NatsSource::term(const Message& message) { return answer(message, "+TERM"); }
 
-Status NatsSource::in_progress(const Message& message) { return answer(message, "+WPI"); }
-
 }  // namespace citas::workers

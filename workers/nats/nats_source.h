@@ -39,7 +39,6 @@ class NatsSource final : public MessageSource {
   Status ack(const Message& message) override;
   Status nak(const Message& message, std::chrono::milliseconds delay) override;
   Status term(const Message& message) override;
-  Status in_progress(const Message& message) override;
 
  private:
   NatsSource(natsConnection* connection, const ConnectionState& state,

@@ -10,6 +10,14 @@ namespace {
 
 const InsuredId kInsured = *InsuredId::parse("00001");
 
+// "appointment.requested": the type without what all of them share.
+std::string kind_of(const Event& event) {
+  constexpr std::string_view kPrefix = "citas.";
+  constexpr std::string_view kVersion = ".v1";
+  const std::string_view type = type_of(event.data);
+  return std::string(type.substr(kPrefix.size(), type.size() - kPrefix.size() - kVersion.size()));
+}
+
 }  // namespace
 
 const std::vector<Event>& DecodedLog::events() const {
@@ -113,15 +121,15 @@ std::vector<std::string> LogWorld::history(AppointmentId appointment) const {
   std::vector<std::string> types;
   for (const Event& event : events()) {
     if (appointment_of(event.data) == appointment) {
-      types.emplace_back(type_of(event.data).bus_subject);
+      types.push_back(kind_of(event));
     }
   }
   return types;
 }
 
 std::size_t LogWorld::count(std::string_view type) const {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      events(), [&](const Event& event) { return type_of(event.data).bus_subject == type; }));
+  return static_cast<std::size_t>(
+      std::ranges::count_if(events(), [&](const Event& event) { return kind_of(event) == type; }));
 }
 
 }  // namespace citas::workers
