@@ -6,10 +6,10 @@
 // since, a lost or damaged part), all streams and consumers are deleted and everything is published
 // again from position 1. It looks after every connect and every failure, since the bus behind a new
 // connection may have lost things; and then goes on to compare all that the stream holds
-// (stream_audit.h). What an operator deletes, purges or writes behind its back shows in the state of
-// the streams, which it asks for every two seconds. Streams that it had filled and finds to be of
-// another log were taken by a server that should have a bus of its own: they are taken back, after
-// pauses that grow, and it is told for as long as it goes on.
+// (stream_audit.h). What an operator deletes, purges or writes behind its back shows in the state
+// of the streams, which it asks for every two seconds. Streams that it had filled and finds to be
+// of another log were taken by a server that should have a bus of its own: they are taken back,
+// after pauses that grow, and it is told for as long as it goes on.
 //
 // Thread-safety: step() on one thread; stats() on any.
 #pragma once
