@@ -1,7 +1,8 @@
 #include "commands/idempotency.h"
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 
 #include <cstring>
 
@@ -86,12 +87,38 @@ IdempotencyKey idempotency_key(const TenantId& tenant, std::string_view principa
       canonical(command)};
 }
 
-Fingerprint fingerprint(std::string_view log_key, std::string_view canonical_command) {
+struct Fingerprinter::Mac {
+  // The context keeps a reference of its own to the algorithm.
+  Mac() {
+    EVP_MAC* const algorithm = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+    CHECK(algorithm != nullptr);
+    context.reset(EVP_MAC_CTX_new(algorithm));
+    EVP_MAC_free(algorithm);
+    CHECK(context != nullptr);
+  }
+
+  std::unique_ptr<EVP_MAC_CTX, decltype(&EVP_MAC_CTX_free)> context{nullptr, &EVP_MAC_CTX_free};
+};
+
+Fingerprinter::Fingerprinter(std::string_view log_key) : mac_(std::make_unique<Mac>()) {
+  char digest[] = "SHA256";
+  const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                               OSSL_PARAM_construct_end()};
+  CHECK(EVP_MAC_init(mac_->context.get(), reinterpret_cast<const unsigned char*>(log_key.data()),
+                     log_key.size(), params) == 1);
+}
+
+Fingerprinter::~Fingerprinter() = default;
+
+Fingerprint Fingerprinter::operator()(std::string_view canonical_command) {
+  EVP_MAC_CTX* const context = mac_->context.get();
   Sha256 full;
-  unsigned int size = 0;
-  CHECK(HMAC(EVP_sha256(), log_key.data(), static_cast<int>(log_key.size()),
-             reinterpret_cast<const unsigned char*>(canonical_command.data()),
-             canonical_command.size(), full.data(), &size) != nullptr);
+  std::size_t size = 0;
+  // Begun again with the key that it has.
+  CHECK(EVP_MAC_init(context, nullptr, 0, nullptr) == 1);
+  CHECK(EVP_MAC_update(context, reinterpret_cast<const unsigned char*>(canonical_command.data()),
+                       canonical_command.size()) == 1);
+  CHECK(EVP_MAC_final(context, full.data(), &size, full.size()) == 1 && size == full.size());
   Fingerprint result;
   std::memcpy(result.data(), full.data(), result.size());
   return result;

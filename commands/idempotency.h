@@ -9,6 +9,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,7 +21,22 @@ namespace citas::commands {
 
 using Fingerprint = std::array<unsigned char, 16>;
 
-Fingerprint fingerprint(std::string_view log_key, std::string_view canonical_command);
+// Keyed once: looking up the algorithm and taking the key in costs ten times as much as a command.
+// For one thread at a time.
+class Fingerprinter {
+ public:
+  explicit Fingerprinter(std::string_view log_key);
+  ~Fingerprinter();
+  Fingerprinter(const Fingerprinter&) = delete;
+  Fingerprinter& operator=(const Fingerprinter&) = delete;
+
+  Fingerprint operator()(std::string_view canonical_command);
+
+ private:
+  struct Mac;
+
+  const std::unique_ptr<Mac> mac_;
+};
 
 struct StoredOutcome {
   Position position;

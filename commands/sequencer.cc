@@ -4,7 +4,6 @@
 #include <future>
 #include <unordered_map>
 
-#include "commands/idempotency.h"
 #include "commands/state_cache.h"
 #include "events/base/check.h"
 #include "events/base/thread_name.h"
@@ -64,8 +63,7 @@ class Sequencer::Batch {
 Status Sequencer::Batch::decide(const Command& command) {
   std::optional<Fingerprint> key_fingerprint;
   if (command.idempotency) {
-    key_fingerprint =
-        fingerprint(sequencer_.log_.fingerprint_key(), command.idempotency->canonical);
+    key_fingerprint = sequencer_.fingerprint_(command.idempotency->canonical);
     const auto answered = answer_repetition(command, *key_fingerprint);
     if (!answered) return failure(answered.error());
     if (*answered) return {};
@@ -226,7 +224,8 @@ Sequencer::Sequencer(EventLog& log, const Codec& codec, const Clock& clock, IdSo
       clock_(clock),
       ids_(ids),
       options_(std::move(options)),
-      cache_(std::make_unique<StateCache>(log, codec, options_.max_cached_states)) {}
+      cache_(std::make_unique<StateCache>(log, codec, options_.max_cached_states)),
+      fingerprint_(log.fingerprint_key()) {}
 
 Sequencer::~Sequencer() = default;
 

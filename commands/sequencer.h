@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "commands/command.h"
+#include "commands/idempotency.h"
 #include "events/base/clock.h"
 #include "events/codec.h"
 #include "events/event_log.h"
@@ -113,6 +114,7 @@ class Sequencer {
   IdSource& ids_;
   const SequencerOptions options_;
   const std::unique_ptr<StateCache> cache_;
+  Fingerprinter fingerprint_;
   std::function<Status()> gate_ = [] { return Status{}; };
   std::function<void(const BatchObservation&)> observer_;
   std::function<void(const std::function<void()>&)> answering_ = [](const auto& answer) {

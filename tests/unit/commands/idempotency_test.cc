@@ -52,7 +52,7 @@ TEST(IdempotencyKeyTest, EveryFieldOfTheCommandCounts) {
 }
 
 TEST(StoredOutcomeTest, FitsAndReadsBack) {
-  const StoredOutcome outcome{Position{123}, fingerprint("key", "command")};
+  const StoredOutcome outcome{Position{123}, Fingerprinter("key")("command")};
   const std::string bytes = encode_outcome(outcome);
   EXPECT_LE(bytes.size(), kMaxCommandResultSize);
   const auto decoded = decode_outcome(bytes);
@@ -63,9 +63,19 @@ TEST(StoredOutcomeTest, FitsAndReadsBack) {
   EXPECT_FALSE(decode_outcome(std::string(bytes.size(), '\x07')));
 }
 
-TEST(FingerprintTest, DependsOnTheLogsKey) {
-  EXPECT_EQ(fingerprint("a", "command"), fingerprint("a", "command"));
-  EXPECT_NE(fingerprint("a", "command"), fingerprint("b", "command"));
+// RFC 4231, test case 2. Fingerprints are stored: they stay as they are.
+TEST(FingerprinterTest, IsTheBeginningOfAnHmac) {
+  constexpr Fingerprint kExpected{0x5b, 0xdc, 0xc1, 0x46, 0xbf, 0x60, 0x75, 0x4e,
+                                  0x6a, 0x04, 0x24, 0x26, 0x08, 0x95, 0x75, 0xc7};
+  Fingerprinter fingerprint("Jefe");
+  for (int use = 0; use < 3; ++use) {
+    EXPECT_EQ(fingerprint("what do ya want for nothing?"), kExpected);
+    EXPECT_NE(fingerprint("what do ya want for nothing!"), kExpected);
+  }
+}
+
+TEST(FingerprinterTest, DependsOnTheLogsKey) {
+  EXPECT_NE(Fingerprinter("a")("command"), Fingerprinter("b")("command"));
 }
 
 }  // namespace
