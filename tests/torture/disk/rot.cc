@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "events/base/check.h"
 #include "events/verify.h"
 #include "tests/torture/disk/session.h"
 #include "tests/torture/disk/trials.h"
@@ -23,20 +24,26 @@ struct Answers {
   friend bool operator==(const Answers&, const Answers&) = default;
 };
 
-Files files_of(const SimulatedDisk& disk) {
+Files files_of(const SimulatedDisk& disk, const std::filesystem::path& folder) {
   Files files;
-  for (const std::string& file : disk.files()) files[file] = disk.contents(file);
+  for (const std::string& file : disk.files()) {
+    files[std::filesystem::path(file).lexically_relative(folder)] = disk.contents(file);
+  }
   return files;
 }
 
-// Makes `disk`, which holds `before`, hold `after`.
-void change(SimulatedDisk& disk, const Files& before, const Files& after) {
+// Makes `folder` on `disk`, which holds `before`, hold `after`.
+void change(SimulatedDisk& disk, const std::filesystem::path& folder, const Files& before,
+            const Files& after) {
   for (const auto& [file, bytes] : before) {
-    const auto left = after.find(file);
-    if (left == after.end()) {
-      disk.DeleteFile(file, {}, nullptr).PermitUncheckedError();
-    } else if (left->second != bytes) {
-      disk.set_contents(file, left->second);
+    if (!after.contains(file)) disk.DeleteFile(folder / file, {}, nullptr).PermitUncheckedError();
+  }
+  for (const auto& [file, bytes] : after) {
+    const auto old = before.find(file);
+    if (old == before.end()) {
+      CHECK(rocksdb::WriteStringToFile(&disk, bytes, folder / file, true).ok());
+    } else if (old->second != bytes) {
+      disk.set_contents(folder / file, bytes);
     }
   }
 }
@@ -46,11 +53,14 @@ class LogTrials final : public Trials {
   explicit LogTrials(const Plan& plan) : plan_(plan), world_(plan.seed), random_(plan.seed) {
     write_store();
     truth_ = ask(open(disk_->after_crash()).value()->log()).value();  // recovery empties the WAL
-    files_ = files_of(*disk_);
-    damages_ = all_damages(files_, plan.seed);
+    files_ = files_of(*disk_, world_.log_folder());
   }
 
-  const std::vector<Damage>& damages() const override { return damages_; }
+  const Files& files() const override { return files_; }
+  void adopt(Files files) override {
+    change(*disk_, world_.log_folder(), files_, files);
+    files_ = std::move(files);
+  }
 
   // An auditor first, who must not be told that the log is unaltered, unless it is; then a reader,
   // and a server.
@@ -58,7 +68,7 @@ class LogTrials final : public Trials {
     Files damaged = files_;
     damage.inflict(damaged);
     const auto disk = disk_->after_crash();
-    change(*disk, files_, damaged);
+    change(*disk, world_.log_folder(), files_, damaged);
     refused_.clear();
     const std::string verified = verify_copy(disk);
     read_copy(disk);
@@ -185,7 +195,6 @@ class LogTrials final : public Trials {
   Ledger ledger_;
   std::shared_ptr<SimulatedDisk> disk_;
   Files files_;
-  std::vector<Damage> damages_;
   Answers truth_;
   std::vector<Error> refused_;  // by this damage, to whoever asked
 };

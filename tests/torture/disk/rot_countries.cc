@@ -24,10 +24,10 @@ class CountryTrials final : public Trials {
       if (!lived) throw Defect(lived.error().message);
     }
     files_ = read_files(store);
-    damages_ = all_damages(files_, plan.seed);
   }
 
-  const std::vector<Damage>& damages() const override { return damages_; }
+  const Files& files() const override { return files_; }
+  void adopt(Files files) override { files_ = std::move(files); }
 
   std::string attempt(const Damage& damage) override {
     Files damaged = files_;
@@ -65,7 +65,6 @@ class CountryTrials final : public Trials {
   CountryHistory history_;
   const testing::TempFolder folder_;
   Files files_;
-  std::vector<Damage> damages_;
 };
 
 }  // namespace

@@ -46,10 +46,10 @@ class ProjectionTrials final : public Trials {
     files_ = read_files(folder_.path() / "store");
     history_.random_steps(kEventsNotYetApplied);
     truth_ = truth_of(folder_.path() / "truth");
-    damages_ = all_damages(files_, plan.seed);
   }
 
-  const std::vector<Damage>& damages() const override { return damages_; }
+  const Files& files() const override { return files_; }
+  void adopt(Files files) override { files_ = std::move(files); }
 
   std::string attempt(const Damage& damage) override {
     Files damaged = files_;
@@ -185,7 +185,6 @@ class ProjectionTrials final : public Trials {
   ManualClock clock_{testing::kNow};
   Files files_;
   Content truth_;
-  std::vector<Damage> damages_;
 };
 
 }  // namespace

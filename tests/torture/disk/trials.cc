@@ -23,6 +23,7 @@ namespace {
 
 constexpr unsigned kPatienceS = 120;  // for one attempt
 constexpr char kWords[] = "stderr";   // the file that gets a child's
+constexpr char kFiles[] = "files";    // the folder that keeps those of the first child
 constexpr char kAssertion[] = "stopped by an assertion of RocksDB";
 
 // Which trials are made, in their order: first some of each kind in turn, so that the rare ones (a
@@ -60,7 +61,7 @@ void say(std::FILE* to, const char* word, std::string text) {
 
 // In the child: attempts from `turn` on.
 void attempt_all(const Plan& plan, Trials& trials, std::size_t turn, std::FILE* to) {
-  const std::vector<Damage>& damages = trials.damages();
+  const std::vector<Damage> damages = all_damages(trials.files(), plan.seed);
   const std::vector<std::size_t> selected = select(plan, damages);
   say(to, "all", std::to_string(damages.size()));
   for (; turn < selected.size(); ++turn) {
@@ -126,7 +127,7 @@ class Account {
 
   void hear_size(std::uint64_t all) {
     std::uint64_t& known = report_.figures["ways to damage this store"];
-    if (known != 0 && known != all) throw Defect("the store is not made the same way each time");
+    if (known != 0 && known != all) throw Defect("a child damages other files than the first");
     known = all;
   }
 
@@ -137,6 +138,15 @@ class Account {
   bool ended_ = false;
   std::size_t done_ = 0;
 };
+
+// Of the first child, whichever calls this.
+void use_same_files(Trials& trials, const std::filesystem::path& kept) {
+  if (std::filesystem::exists(kept)) {
+    trials.adopt(read_files(kept));
+  } else {
+    write_files(kept, trials.files());
+  }
+}
 
 // Never returns. What the child leaves behind is below `folder`.
 [[noreturn]] void be_child(const Plan& plan, std::size_t turn, int pipe,
@@ -150,6 +160,7 @@ class Account {
   CHECK(to != nullptr);
   {
     const std::unique_ptr<Trials> trials = prepare();
+    use_same_files(*trials, folder / kFiles);
     attempt_all(plan, *trials, turn, to);
   }
   // RocksDB's statics are not worth waiting for.

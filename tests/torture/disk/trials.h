@@ -14,11 +14,16 @@
 
 namespace citas::torture {
 
-// Made anew in each child: for one seed always the same trials, under the same numbers.
+// Made anew in each child: for one seed always of the same content. RocksDB does not write it to
+// the same bytes each time, so later children adopt the files of the first, and the trials are the
+// same ones, under the same numbers.
 class Trials {
  public:
   virtual ~Trials() = default;
-  virtual const std::vector<Damage>& damages() const = 0;
+  // What is to be damaged.
+  virtual const Files& files() const = 0;
+  // Damages these from now on, which other Trials of the same seed have made.
+  virtual void adopt(Files files) = 0;
   // What became of it, in words to be counted. Throws Defect.
   virtual std::string attempt(const Damage& damage) = 0;
 };
