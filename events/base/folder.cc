@@ -4,6 +4,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <system_error>
 #include <utility>
 
@@ -11,6 +13,13 @@ namespace citas {
 namespace {
 
 constexpr char kFile[] = "LOCK";
+constexpr char kAsItsUser[] = "; run this as the user whose folder it is";
+
+std::string advice_on(int error) {
+  if (error == EACCES || error == EPERM) return kAsItsUser;
+  if (error == EROFS) return "; its disk is mounted read-only";
+  return "";
+}
 
 }  // namespace
 
@@ -22,8 +31,6 @@ Result<FolderLock> FolderLock::for_reading(const std::filesystem::path& folder) 
   if (const Status accessible = check_accessible(folder); !accessible) {
     return failure(accessible.error());
   }
-  std::error_code ignored;  // it is accessible
-  if (!std::filesystem::exists(folder / kFile, ignored)) return none();
   return take(folder, O_RDONLY, LOCK_SH);
 }
 
@@ -37,9 +44,12 @@ FolderLock::~FolderLock() {
 Result<FolderLock> FolderLock::take(const std::filesystem::path& folder, int flags, int operation) {
   const std::filesystem::path path = folder / kFile;
   const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC, 0600);
+  const bool to_be_made = (flags & O_CREAT) != 0;
+  if (descriptor < 0 && !to_be_made && (errno == ENOENT || errno == ENOTDIR)) return none();
   if (descriptor < 0) {
+    const int error = errno;
     return failure(ErrorCode::kUnavailable,
-                   "cannot open " + path.string() + "; check its permissions");
+                   "cannot open " + path.string() + ": " + std::strerror(error) + advice_on(error));
   }
   FolderLock lock(descriptor);
   if (::flock(descriptor, operation | LOCK_NB) != 0) {
@@ -57,7 +67,7 @@ Status check_accessible(const std::filesystem::path& folder) {
   const bool is_forbidden = error == std::errc::permission_denied;
   return failure(ErrorCode::kUnavailable,
                  "cannot look into " + folder.string() + ": " + error.message() +
-                     (is_forbidden ? "; run this as the user whose folder it is" : ""));
+                     (is_forbidden ? kAsItsUser : ""));
 }
 
 Status sync_folder(const std::filesystem::path& folder) {

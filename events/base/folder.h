@@ -9,7 +9,7 @@ namespace citas {
 
 // Keeps other processes out of a folder for as long as it lives: one writer, or any number of
 // readers. FailedPrecondition: another process is in the way. Unavailable: it cannot be opened, or
-// looked into.
+// looked into, and why.
 class FolderLock {
  public:
   static Result<FolderLock> for_writing(const std::filesystem::path& folder);

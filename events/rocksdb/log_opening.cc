@@ -137,11 +137,12 @@ Status find_or_create(const fs::path& folder, IdSource& ids, bool may_create,
   return create(folder, ids, storage);
 }
 
+// A marker that is missing is as wrong as one that is damaged: starting again mends neither.
 Error unreadable_marker(const fs::path& folder, const Error& why) {
+  const std::string what = "event log in " + folder.string() + ": " + why.message;
   // A disk that does not answer is told by what says so.
-  const bool of_the_disk = why.code == ErrorCode::kUnavailable;
-  return {ErrorCode::kFailedPrecondition, "event log in " + folder.string() + ": " + why.message +
-                                              (of_the_disk ? "" : std::string("; ") + kRunbook)};
+  if (why.code == ErrorCode::kUnavailable) return {ErrorCode::kFailedPrecondition, what};
+  return {ErrorCode::kCorruption, what + "; " + kRunbook};
 }
 
 struct Checked {

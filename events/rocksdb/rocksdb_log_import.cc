@@ -1,5 +1,7 @@
 #include "events/rocksdb/rocksdb_log_import.h"
 
+#include <sys/stat.h>
+
 #include "events/record.h"
 #include "events/rocksdb/head_marker.h"
 #include "events/rocksdb/layout.h"
@@ -46,11 +48,33 @@ Status RocksDbLogImport::check_place_is_free() const {
                      " holds something, and a restore never writes over a log; move it away first");
 }
 
+// What is restored takes its place by a rename, which neither a link nor a mounted disk lets
+// happen. Said before the copying, which may take hours.
+Status RocksDbLogImport::check_place_can_be_taken() const {
+  struct stat place {};
+  struct stat parent {};
+  if (::lstat(folder_.c_str(), &place) != 0) return {};  // nothing is there
+  const bool is_link = S_ISLNK(place.st_mode);
+  const bool is_mounted = ::stat(fs::absolute(folder_).parent_path().c_str(), &parent) == 0 &&
+                          parent.st_dev != place.st_dev;
+  if (!is_link && !is_mounted) return {};
+  return failure(ErrorCode::kFailedPrecondition,
+                 folder_.string() + (is_link ? " is a link" : " is a disk of its own") +
+                     ", which a restored log cannot take the place of; restore to another folder "
+                     "on the disk that you want, with a --data of its own, and start the server "
+                     "on that");
+}
+
 Status RocksDbLogImport::begin(const LogIdentity& log, Epoch epoch,
                                std::string_view fingerprint_key) {
   if (const Status free = check_place_is_free(); !free) return free;
+  if (const Status taken = check_place_can_be_taken(); !taken) return taken;
   std::error_code error;
   fs::create_directories(unfinished_, error);
+  if (error) {
+    return failure(ErrorCode::kUnavailable,
+                   "cannot make the folder " + unfinished_.string() + ": " + error.message());
+  }
   auto lock = FolderLock::for_writing(unfinished_);
   if (!lock) return failure(lock.error());
   lock_.emplace(*std::move(lock));

@@ -32,6 +32,7 @@ class RocksDbLogImport final : public backup::LogImport {
 
  private:
   Status check_place_is_free() const;
+  Status check_place_can_be_taken() const;
 
   const std::filesystem::path folder_;
   const std::filesystem::path unfinished_;

@@ -239,6 +239,27 @@ def test_never_over_a_log(small):
     assert citas("verify", "--data", small.data).stdout == before
 
 
+def test_a_place_that_cannot_be_taken_is_refused_before_the_copying(small, tmp_path, small_disk):
+    def refused(data, words):
+        result = citas("backup", "restore", "--backups", small.folder / "backups", "--data", data)
+        assert result.returncode == 1 and words in result.stderr, result.stderr
+        assert "with a --data of its own" in result.stderr
+        assert [each.name for each in data.iterdir()] == ["log"]
+
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    (linked / "log").symlink_to(tmp_path / "elsewhere")
+    refused(linked, "is a link")
+    small_disk(64, "mounted/log")
+    refused(tmp_path / "mounted", "is a disk of its own")
+
+
+def test_a_place_that_cannot_be_made_says_why(small):
+    result = citas("backup", "restore", "--backups", small.folder / "backups", "--data", "/dev/null")
+    assert result.returncode == 1
+    assert "Not a directory" in result.stderr and "/dev/null" in result.stderr
+
+
 @pytest.mark.parametrize("place", ["", "log", "log/db", "backups", ".."])
 def test_never_into_the_data_folder(new_server, tmp_path, place):
     """Not even by another name: whatever is removed there is a log that a server has open."""

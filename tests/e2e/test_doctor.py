@@ -3,14 +3,17 @@
 import fcntl
 import json
 import os
+import pathlib
 import shutil
 import socket
+import subprocess
 import sys
+import uuid
 
 import pytest
 
 from fake_clock import FakeClock
-from harness import Process, Server, citas, wait_until
+from harness import CITAS, Process, Server, citas, wait_until
 from small_disk import Filler
 
 # What a machine of tests may lack, and may be warned of.
@@ -142,9 +145,49 @@ def test_a_damaged_marker(copy):
         marker[slot + 30] ^= 1
     (copy / "log/HEAD").write_bytes(marker)
     report = doctor(copy)
-    assert report.code in (1, 3)
+    assert report.code == 3
     assert report.state_of("data.log") == "fail"
     assert "neither slot is readable" in report.line("data.log")
+
+
+def test_a_marker_that_is_gone_is_damage_to_everybody(copy):
+    """Exit code 3 keeps a service from being started again and again."""
+    (copy / "log/HEAD").unlink()
+    report = doctor(copy)
+    assert report.code == 3 and "corrupted-log.md" in report.line("data.log")
+    for command in (["serve", "--listen", "127.0.0.1:0", "--nats", "none"], ["verify"], ["replay"]):
+        assert citas(*command, "--data", copy).returncode == 3, command
+
+
+def test_a_folder_of_somebody_else(copy, tmp_path):
+    """It is not told that there is no log, which is only hidden."""
+    if os.geteuid() != 0:
+        pytest.skip("it takes root to become somebody else")
+    program = pathlib.Path(shutil.copy(CITAS, "/tmp/citas-of-nobody-" + uuid.uuid4().hex))
+    try:
+        asked = subprocess.run(
+            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program, "doctor"]
+            + ["-o", "json", "--listen", "127.0.0.1:0", "--data", copy],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        program.unlink()
+    report = Report(asked)
+    assert report.code == 1
+    assert "Permission denied" in report.line("data.log"), report.line("data.log")
+
+
+def test_a_disk_that_is_mounted_read_only(copy, small_disk):
+    disk = small_disk(64)
+    shutil.copytree(copy, disk / "data")
+    (disk / "data").chmod(0o700)
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    report = doctor(disk / "data")
+    assert report.code == 1
+    assert "mounted read-only" in report.line("data.folder")
+    assert "chown" not in report.line("data.folder")
 
 
 def test_a_folder_that_another_process_holds(copy):

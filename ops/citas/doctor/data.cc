@@ -45,6 +45,10 @@ Finding check_folder(const FolderFacts& facts) {
                 "create it for the user of the server, mode 700");
   }
   if (!facts.is_folder) return fail(kFolder, path + " is not a folder", "check --data");
+  if (!facts.writable && facts.on_read_only_disk) {
+    return fail(kFolder, path + " lies on a disk that is mounted read-only",
+                "see what the kernel says of that disk (dmesg), and ops/runbooks/disk-dying.md");
+  }
   if (!facts.writable) {
     return fail(
         kFolder,
@@ -88,6 +92,8 @@ Finding check_log(const LogFacts& facts) {
     lost.is_damage = true;
     return lost;
   }
+  // Its message says what to do.
+  if (error.code == ErrorCode::kUnavailable) return fail(kLog, error.message, "");
   Finding wrong = fail(kLog, error.message, "do not start the server on it before you have a copy");
   wrong.is_damage = error.code == ErrorCode::kCorruption;
   return wrong;

@@ -19,6 +19,7 @@ struct FolderFacts {
   bool exists = false;
   bool is_folder = false;
   bool writable = false;  // for this user; without a folder: whether it could be made
+  bool on_read_only_disk = false;
   std::string owner;
   unsigned permissions = 0;  // such as 0750
   // Below it, what belongs to other users; only a few are named.

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "ops/citas/doctor/data.h"
 
@@ -45,6 +46,7 @@ FolderFacts look_at_folder(const fs::path& data) {
   }
   facts.is_folder = S_ISDIR(found.st_mode);
   facts.writable = ::access(data.c_str(), R_OK | W_OK | X_OK) == 0;
+  facts.on_read_only_disk = !facts.writable && errno == EROFS;
   facts.owner = name_of(found.st_uid);
   facts.permissions = found.st_mode & 07777;
   facts.foreign = foreign_below(data, found.st_uid);

@@ -73,7 +73,7 @@ class LogTrials final : public Trials {
     const std::string verified = verify_copy(disk);
     read_copy(disk);
     const std::string verdict = serve(disk) + "; verify: " + verified;
-    for (const Error& error : refused_) check_code(error, damage);
+    for (const Error& error : refused_) check_code(error);
     return verdict;
   }
 
@@ -83,12 +83,9 @@ class LogTrials final : public Trials {
     return std::string(to_string(error.code));
   }
 
-  // What is damaged is called that, or an operator would be sent to try again. The head marker
-  // alone may be missing without being damaged.
-  static void check_code(const Error& error, const Damage& damage) {
-    const bool of_the_marker =
-        error.code == ErrorCode::kFailedPrecondition && damage.kind.starts_with("HEAD: ");
-    if (error.code == ErrorCode::kCorruption || of_the_marker) return;
+  // What is damaged is called that, or an operator would be sent to try again.
+  static void check_code(const Error& error) {
+    if (error.code == ErrorCode::kCorruption) return;
     throw Defect("refused as " + std::string(to_string(error.code)) + ": " + error.message);
   }
 

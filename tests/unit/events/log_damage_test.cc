@@ -219,7 +219,7 @@ TEST_F(LogDamage, AnotherHistoryOfTheSameLengthIsNoticed) {
 TEST_F(LogDamage, AMissingMarkerIsNoticed) {
   append(3);
   fs::remove(marker());
-  expect_refused(ErrorCode::kFailedPrecondition);
+  expect_refused(ErrorCode::kCorruption);
 }
 
 TEST_F(LogDamage, AMarkerWithoutALogIsNeverTakenForANewLog) {
