@@ -12,6 +12,7 @@
 #include "ops/citas/signals.h"
 #include "ops/citas/supervision.h"
 #include "ops/citas/system.h"
+#include "ops/citas/trouble_log.h"
 
 namespace citas::ops {
 namespace {
@@ -28,8 +29,9 @@ Status write_address(const std::filesystem::path& file, const std::string& url) 
   return failure(ErrorCode::kUnavailable, "--address-file: cannot write " + file.string());
 }
 
+// Whether anybody reads it is no matter to the server.
 void greet(const std::string& url, const ServeOptions& options) {
-  fmt::print(
+  const std::string text = fmt::format(
       "citas: listening on {0}\n"
       "  data {1} · countries {2} · processors {3} · bus {4}\n"
       "\n"
@@ -44,7 +46,9 @@ void greet(const std::string& url, const ServeOptions& options) {
       options.workers.empty() ? "elsewhere" : to_string(options.workers),
       options.nats == "managed" || options.nats == "none" ? options.nats : "external",
       options.countries.begin()->text());
+  std::fwrite(text.data(), 1, text.size(), stdout);
   std::fflush(stdout);
+  std::clearerr(stdout);
 }
 
 Status check(const ServeOptions& options) {
@@ -73,10 +77,28 @@ std::string status_of(const System& system, const std::string& url) {
   return "serving at " + url + (troubles.empty() ? "" : "; " + troubles);
 }
 
+TroubleLog::Words words_in(JsonLog& log) {
+  return {.in_trouble =
+              [&log](std::string_view part, std::string_view reason) {
+                log.warning("in trouble", {{"part", part}, {"reason", reason}});
+              },
+          .well_again =
+              [&log](std::string_view part) {
+                log.info("well again", {{"part", part}});
+              }};
+}
+
+void note_parts(const System& system, TroubleLog& troubles) {
+  for (const api::PartHealth& part : system.parts()) {
+    if (part.name != "disk") troubles.note(part.name, part.reason);  // which the log tells at once
+  }
+}
+
 // Until a signal comes, or something fails for good.
 void supervise(System& system, const std::string& url, ShutdownSignal& shutdown,
-               ServiceManager& manager) {
+               ServiceManager& manager, JsonLog& log) {
   const SystemClock clock;
+  TroubleLog troubles(words_in(log), clock);
   Supervision supervision(manager,
                           {.beats = [&] { return system.beats(); },
                            .left_to_start = [&] { return system.left_to_start(); },
@@ -85,6 +107,7 @@ void supervise(System& system, const std::string& url, ShutdownSignal& shutdown,
   do {
     supervision.step();
     system.tick();
+    note_parts(system, troubles);
   } while (!shutdown.wait(supervision.interval()));
 }
 
@@ -132,7 +155,7 @@ int serve(const ServeOptions& options, LogLevel log_level) {
   }
   greet(url, options);
   log.info("serving", {{"url", std::string_view(url)}});
-  supervise(**system, url, shutdown, manager);
+  supervise(**system, url, shutdown, manager, log);
   log.info("stopping");
   manager.stopping();
   manager.status("finishing what was accepted");
@@ -176,8 +199,10 @@ int run_worker(const WorkerOptions& options, LogLevel log_level) {
                            .left_to_start = [] { return 0; },
                            .status = [&] { return status_of(**runner); }},
                           clock);
+  TroubleLog troubles(words_in(log), clock);
   do {
     supervision.step();
+    troubles.note("processor", (*runner)->trouble());
   } while (!shutdown.wait(supervision.interval()));
   manager.stopping();
   runner->reset();

@@ -1,6 +1,7 @@
 """Everything but the log may be deleted, and every process may die."""
 
 import itertools
+import json
 import os
 import shutil
 import signal
@@ -167,6 +168,28 @@ def test_a_bus_that_is_down_at_the_start(new_server, nats):
     nats.start()
     server.all_settled(INSUREDS)
     assert {server.client.appointment(*pair)["status"] for pair in made} == {"completed"}
+
+
+def test_the_log_tells_of_a_bus_that_went_and_came_back(new_server, nats):
+    """Who reads it in the morning finds when that was, though all is well by then."""
+    server = new_server("--nats", nats.url).start()
+    wait_until(lambda: server.metric("citas_bus_connected") == 1, "the bus is there")
+    nats.kill()
+
+    def told(words):
+        return [line for line in lines(server) if line["message"] == words]
+
+    (lost,) = wait_until(lambda: told("in trouble"), "the log tells of the lost bus")
+    assert lost["part"] == "bus" and lost["level"] == "warning" and lost["reason"]
+    nats.start()
+    (back,) = wait_until(lambda: told("well again"), "the log tells of the bus that is back")
+    assert back["part"] == "bus"
+
+
+def lines(server):
+    """Of the server's log, as far as it has been written."""
+    whole = server.process.output().rpartition("\n")[0].splitlines()
+    return [json.loads(line) for line in whole if line.startswith("{")]
 
 
 def test_a_bus_that_loses_everything_while_the_server_runs(new_server, nats):
