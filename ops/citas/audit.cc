@@ -12,6 +12,7 @@
 #include "ops/citas/http_client.h"
 #include "ops/citas/json_member.h"
 #include "ops/citas/offline_log.h"
+#include "ops/citas/standard_streams.h"
 
 namespace citas::ops {
 namespace {
@@ -24,6 +25,12 @@ std::vector<std::string> row_of(const Event& event) {
   return {std::to_string(event.position.value()), format_rfc3339(event.time),
           std::string(type_of(event.data)), appointment ? appointment->value().to_string() : "-",
           event.actor};
+}
+
+// False: stdout takes no more.
+bool print_line(std::string_view bytes) {
+  return std::fwrite(bytes.data(), 1, bytes.size(), stdout) == bytes.size() &&
+         std::fputc('\n', stdout) != EOF;
 }
 
 void print_verified(const VerifyCommand& command, const Head& head) {
@@ -114,10 +121,7 @@ int list_events(const EventSource& source, const EventFilter& filter, Output out
   Table table({"POSITION", "TIME", "TYPE", "APPOINTMENT", "ACTOR"});
   Status decoded;
   const Status read = read_events(source, filter, [&](std::string_view bytes) {
-    if (output == Output::kJson) {
-      fmt::print("{}\n", bytes);
-      return true;
-    }
+    if (output == Output::kJson) return print_line(bytes);
     const auto event = codec.decode(bytes);
     if (event) {
       table.add(row_of(*event));
@@ -150,14 +154,9 @@ int show_event(const EventSource& source, std::uint64_t position, Output output)
 }
 
 int export_events(const EventSource& source, const EventFilter& filter) {
-  const Status read = read_events(source, filter, [&](std::string_view bytes) {
-    return std::fwrite(bytes.data(), 1, bytes.size(), stdout) == bytes.size() &&
-           std::fputc('\n', stdout) != EOF;
-  });
+  const Status read = read_events(source, filter, &print_line);
   if (!read) return refuse(read.error());
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    return refuse({ErrorCode::kUnavailable, "stdout cannot be written: the export is not whole"});
-  }
+  if (const Status finished = finish_stdout(); !finished) return refuse(finished.error());
   return kExitOk;
 }
 

@@ -36,8 +36,8 @@ void add_filter(CLI::App& command, EventFilter& filter) {
       ->check([](const std::string& type) {
         return is_event_type(type) ? std::string{} : "'" + type + "' is no event type";
       });
-  command.add_option("--from", filter.from, "First position");
-  command.add_option("--to", filter.to, "Last position");
+  command.add_option("--from", filter.from, "First position")->check(no_whole_number);
+  command.add_option("--to", filter.to, "Last position")->check(no_whole_number);
 }
 
 void add_events(CLI::App& app, Action& action) {
@@ -48,14 +48,14 @@ void add_events(CLI::App& app, Action& action) {
   CLI::App& list = *events.add_subcommand("list", "A line for each event");
   add_source(list, flags->source, true);
   add_filter(list, flags->filter);
-  list.add_option("--limit", flags->filter.limit, "At most so many");
+  list.add_option("--limit", flags->filter.limit, "At most so many")->check(no_whole_number);
   add_output(list, flags->output);
   list.callback([flags, &action] {
     action = [flags] { return list_events(flags->chosen(), flags->filter, flags->output); };
   });
 
   CLI::App& show = *events.add_subcommand("show", "One event");
-  show.add_option("position", flags->position, "Its position")->required();
+  show.add_option("position", flags->position, "Its position")->required()->check(no_whole_number);
   add_source(show, flags->source, true);
   add_output(show, flags->output);
   show.callback([flags, &action] {
@@ -74,8 +74,10 @@ void add_verify(CLI::App& app, Action& action) {
   auto flags = std::make_shared<AuditFlags>();
   CLI::App& command = *app.add_subcommand("verify", "Prove that the log is whole and unaltered");
   add_source(command, flags->source, true);
-  command.add_option("--expect", flags->expect,
-                     "POSITION:HASH of a head written down earlier, which must be in the chain");
+  command
+      .add_option("--expect", flags->expect,
+                  "POSITION:HASH of a head written down earlier, which must be in the chain")
+      ->check(no_text);
   add_output(command, flags->output);
   command.add_flag("--quiet", flags->quiet, "No progress");
   command.callback([flags, &action] {
@@ -102,7 +104,8 @@ void add_replay(CLI::App& app, Action& action) {
   CLI::App& command =
       *app.add_subcommand("replay", "Fold the log anew and show what the read models come to");
   add_data(command, flags->data);
-  command.add_option("--until", flags->options.until, "Last position; the whole log without");
+  command.add_option("--until", flags->options.until, "Last position; the whole log without")
+      ->check(no_whole_number);
   add_output(command, flags->options.output);
   command.add_flag("--quiet", flags->options.quiet, "No progress");
   command.callback([flags, &action] {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <charconv>
+#include <cstdint>
 #include <cstdlib>
 #include <functional>
 #include <string>
@@ -24,8 +26,24 @@ inline void add_output(CLI::App& command, Output& output) {
       ->check(CLI::IsMember({"table", "json"}));
 }
 
+// Says what is wrong with a value that has to be a whole number: the parser alone would take "-1"
+// for the greatest, and a number that is too large for that, too.
+inline std::string no_whole_number(const std::string& text) {
+  std::uint64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto [stopped, error] = std::from_chars(text.data(), end, number);
+  if (error == std::errc{} && stopped == end) return {};
+  return "'" + text + "' is no whole number from 0 to 18446744073709551615";
+}
+
+// Says so of a value that is empty, as a variable of a script is that was never set: it must not
+// come to mean the default, or the folder one happens to be in.
+inline std::string no_text(const std::string& text) {
+  return text.empty() ? "is empty; name one, or leave the option away" : "";
+}
+
 inline CLI::Option* add_data(CLI::App& command, std::string& data) {
-  return command.add_option("--data", data, "Data folder")->envname("CITAS_DATA");
+  return command.add_option("--data", data, "Data folder")->check(no_text)->envname("CITAS_DATA");
 }
 
 // What a command looks at: a stopped server's folder, or a running server. Empty: not given.
@@ -42,7 +60,10 @@ inline void add_source(CLI::App& command, Source& source, bool folder_by_environ
       "--data", source.data,
       folder_by_environment ? "A stopped server's data folder, or a copy of it (Env:CITAS_DATA)"
                             : "A stopped server's data folder");
-  command.add_option("--url", source.url, "A running server (Env:CITAS_URL)")->excludes(data);
+  data->check(no_text);
+  command.add_option("--url", source.url, "A running server (Env:CITAS_URL)")
+      ->check(no_text)
+      ->excludes(data);
 }
 
 inline Source or_environment(Source source, bool folder_by_environment) {

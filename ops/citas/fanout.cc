@@ -1,7 +1,7 @@
 #include "ops/citas/fanout.h"
 
 #include <fstream>
-#include <iterator>
+#include <sstream>
 
 namespace citas::ops {
 namespace {
@@ -21,11 +21,12 @@ void join(std::unique_ptr<workers::WorkerThread>& thread, workers::NatsBus& bus,
 Result<RulesByCountry> load_country_rules(const std::optional<std::filesystem::path>& file) {
   if (!file) return RulesByCountry{};
   std::ifstream in(*file, std::ios::binary);
-  if (!in) {
-    return failure(ErrorCode::kNotFound, "--country-rules: cannot read " + file->string());
+  std::ostringstream json;
+  json << in.rdbuf();  // a folder can be opened, but not be read
+  if (!in.is_open() || json.bad()) {
+    return failure(ErrorCode::kInvalidArgument, "--country-rules: cannot read " + file->string());
   }
-  const std::string json{std::istreambuf_iterator<char>(in), {}};
-  auto rules = workers::parse_country_rules(json);
+  auto rules = workers::parse_country_rules(json.str());
   if (!rules) {
     return failure(ErrorCode::kInvalidArgument, file->string() + ": " + rules.error().message);
   }

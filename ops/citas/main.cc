@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <exception>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -18,6 +19,7 @@
 #include "ops/citas/exit_codes.h"
 #include "ops/citas/projections_command.h"
 #include "ops/citas/serve.h"
+#include "ops/citas/standard_streams.h"
 #include "ops/citas/tour.h"
 #include "workers/nats/server_url.h"
 
@@ -52,6 +54,12 @@ Result<ServeOptions> serve_options(const ServeFlags& flags) {
   if (!listen) return failure(listen.error());
   options.listen = *listen;
   options.nats = flags.nats;
+  if (flags.nats != "managed" && flags.nats != "none") {
+    if (const Status bus = workers::check_server_urls(flags.nats); !bus) {
+      return failure(bus.error().code,
+                     "--nats: neither managed nor none, and " + bus.error().message);
+    }
+  }
   const auto countries = countries_of("--countries", flags.countries);
   if (!countries) return failure(countries.error());
   options.countries = *countries;
@@ -253,6 +261,9 @@ void add_worker(CLI::App& app, Action& action) {
         return refuse({ErrorCode::kInvalidArgument,
                        "--country: '" + flags->country + "' is not a code such as PE"});
       }
+      if (const Status bus = workers::check_server_urls(flags->nats); !bus) {
+        return refuse({bus.error().code, "--nats: " + bus.error().message});
+      }
       WorkerOptions options{.country = *country, .nats = flags->nats, .data = flags->data};
       options.check_limit = std::chrono::milliseconds{flags->check_limit_ms};
       if (!flags->country_rules.empty()) options.country_rules = flags->country_rules;
@@ -313,6 +324,7 @@ CLI::App& add_backup_command(CLI::App& backup, const char* name, const char* hel
                              BackupFlags& flags) {
   CLI::App& command = *backup.add_subcommand(name, help);
   command.add_option("--backups", flags.backups, "Folder that holds the backups of one log")
+      ->check(no_text)
       ->envname("CITAS_BACKUPS");
   add_output(command, flags.target.output);
   return command;
@@ -344,10 +356,13 @@ void add_backup_restore(CLI::App& backup, const std::shared_ptr<BackupFlags>& fl
                         Action& action) {
   CLI::App& command = add_backup_command(backup, "restore",
                                          "Make a log from a backup, where there is none", *flags);
-  command.add_option("backup", flags->target.id, "Its name; the newest one without");
+  command.add_option("backup", flags->target.id, "Its name; the newest one without")
+      ->check(no_text);
   add_data(command, flags->data);
-  command.add_option("--until", flags->until,
-                     "Last POSITION, or the TIME (RFC 3339) up to which events are restored");
+  command
+      .add_option("--until", flags->until,
+                  "Last POSITION, or the TIME (RFC 3339) up to which events are restored")
+      ->check(no_text);
   command.add_flag("--quiet", flags->target.quiet, "No progress");
   command.callback([flags, &action] {
     action = [flags] { return restore_backup(flags->resolved(), flags->data, flags->until); };
@@ -363,7 +378,7 @@ void add_backup(CLI::App& app, Action& action) {
   list.callback([flags, &action] { action = [flags] { return list_backups(flags->resolved()); }; });
   CLI::App& verify =
       add_backup_command(backup, "verify", "Read every byte of backups and prove them", *flags);
-  verify.add_option("backup", flags->target.id, "Its name; all of them without");
+  verify.add_option("backup", flags->target.id, "Its name; all of them without")->check(no_text);
   verify.add_flag("--quiet", flags->target.quiet, "No progress");
   verify.callback(
       [flags, &action] { action = [flags] { return verify_backups(flags->resolved()); }; });
@@ -374,7 +389,7 @@ void add_tour(CLI::App& app, Action& action) {
   auto options = std::make_shared<TourOptions>();
   CLI::App& command =
       *app.add_subcommand("tour", "Play the main job against a running server, and check it");
-  command.add_option("--url", options->url, "The server")->envname("CITAS_URL");
+  command.add_option("--url", options->url, "The server")->check(no_text)->envname("CITAS_URL");
   command.add_option("--requests", options->requests, "Bookings to try")
       ->check(CLI::Range(1, 1'000'000));
   command.add_option("--clients", options->clients, "Connections")->check(CLI::Range(1, 256));
@@ -407,11 +422,26 @@ int run(int argc, char** argv) {
   return action();
 }
 
+// An answer that did not arrive is none, whatever its command came to. What the standard library
+// throws of a stream or of the file system ends as any other error.
+int run_to_the_end(int argc, char** argv) {
+  int code = kExitFailed;
+  try {
+    code = run(argc, argv);
+  } catch (const std::exception& error) {
+    code = refuse({ErrorCode::kUnavailable, error.what()});
+  }
+  const Status finished = finish_stdout();
+  if (finished || code != kExitOk) return code;
+  return refuse(finished.error());
+}
+
 }  // namespace
 }  // namespace citas::ops
 
 int main(int argc, char** argv) {
+  citas::ops::occupy_closed_streams();
   // What is written tells who is treated where: it is the owner's alone.
   ::umask(S_IRWXG | S_IRWXO);
-  return citas::ops::run(argc, argv);
+  return citas::ops::run_to_the_end(argc, argv);
 }

@@ -1,6 +1,7 @@
 #include "ops/citas/terminal.h"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +13,14 @@ namespace {
 constexpr std::chrono::milliseconds kRedraw{100};
 constexpr std::chrono::seconds kNextLine{5};
 constexpr std::size_t kBarWidth = 30;
+
+// Of the terminal that progress is shown on; it may be made wider or narrower meanwhile. Nobody
+// knows: as wide as it takes.
+std::size_t columns() {
+  winsize size{};
+  const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? size.ws_col : SIZE_MAX;
+}
 
 bool is_number(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789.,/") == std::string_view::npos;
@@ -76,7 +85,11 @@ void ProgressBar::update(const projections::Progress& progress) {
   const auto filled =
       static_cast<std::size_t>(progress.percent() / 100 * static_cast<double>(kBarWidth));
   const std::string bar = std::string(filled, '#') + std::string(kBarWidth - filled, '.');
-  std::fprintf(stderr, "\r\033[K[%s] %s", bar.c_str(), line(progress).c_str());
+  // A line that is broken in two cannot be redrawn; the words say more than the bar.
+  const std::string words = line(progress);
+  const std::size_t room = columns() - 1;
+  const std::string whole = words.size() + kBarWidth + 3 <= room ? "[" + bar + "] " + words : words;
+  std::fprintf(stderr, "\r\033[K%s", whole.substr(0, room).c_str());
   drawn_ = true;
 }
 

@@ -5,12 +5,13 @@ import http.server
 import json
 import os
 import shutil
+import subprocess
 import threading
 
 import pytest
 
 from damaged_log import damage
-from harness import Server, citas
+from harness import CITAS, Server, citas
 
 COUNT = 20
 
@@ -273,3 +274,82 @@ def test_version_and_help():
 def test_an_unknown_option_is_a_usage_error():
     result = citas("serve", "--no-such-option")
     assert result.returncode != 0 and "--no-such-option" in result.stderr
+
+
+@pytest.mark.parametrize("number", ["-1", "18446744073709551616", "1x", "0x10", ""])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["events", "list", "--from={}"],
+        ["events", "list", "--to={}"],
+        ["events", "list", "--limit={}"],
+        ["events", "show", "--", "{}"],
+        ["replay", "--until={}"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_no_number_is_not_taken_for_another_one(filled, monkeypatch, command, number):
+    monkeypatch.setenv("CITAS_DATA", str(filled.data))
+    refused = citas(*(word.format(number) for word in command))
+    assert refused.returncode == 2, refused.stdout
+    assert refused.stdout == ""
+
+
+def test_an_empty_name_does_not_come_to_mean_the_default(filled, tmp_path, monkeypatch):
+    """A script's variable that was never set must not verify, or serve, whatever is near."""
+    monkeypatch.chdir(filled.folder)
+    assert citas("verify").returncode == 0
+    for command in (
+        ["verify", "--data="],
+        ["verify", "--url="],
+        ["verify", "--expect="],
+        ["events", "list", "--data="],
+        ["projections", "list", "--data="],
+        ["deadletters", "list", "--url="],
+        ["replay", "--data="],
+        ["serve", "--nats=none", "--listen=127.0.0.1:0", "--data="],
+        ["backup", "create", "--backups", tmp_path / "backups", "--data="],
+        ["backup", "list", "--backups="],
+        ["backup", "restore", "--backups", tmp_path / "backups", "--data", tmp_path, "--until="],
+    ):
+        words = [part for word in command for part in str(word).split("=")]
+        refused = citas(*words)
+        assert refused.returncode == 2, command
+        assert "empty" in refused.stderr
+
+
+AS_NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["verify", "--data"],
+        ["events", "list", "--data"],
+        ["events", "export", "--data"],
+        ["replay", "--data"],
+        ["projections", "list", "--data"],
+        ["deadletters", "list", "--data"],
+        ["backup", "create", "--backups", "/proc/none", "--data"],
+        ["backup", "list", "--backups"],
+    ],
+    ids=" ".join,
+)
+def test_another_users_folder_is_one_clear_line(tmp_path_factory, command):
+    """Who forgets to become the server's user is told so, and not that there is no log."""
+    folder = tmp_path_factory.mktemp("theirs")
+    for above in (folder.parent, folder.parent.parent):
+        above.chmod(0o755)
+    program = folder / "citas"
+    shutil.copy(CITAS, program)
+    folder.chmod(0o755)
+    data = folder / "data"
+    (data / "log").mkdir(parents=True)
+    data.chmod(0o700)
+    refused = subprocess.run(
+        [*AS_NOBODY, program, *command, data], capture_output=True, text=True, check=False
+    )
+    assert refused.returncode == 1, refused
+    assert "Permission denied" in refused.stderr and "as the user" in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1

@@ -66,3 +66,32 @@ def test_the_table_is_for_people():
     lines = citas("config", "show").stdout.splitlines()
     assert lines[0].split() == ["OPTION", "VALUE", "SOURCE"]
     assert any(line.split() == ["--country-rules", "-", "default"] for line in lines)
+
+
+@pytest.mark.parametrize("bus", ["manged", "localhost:4222", "http://bus:4222", "nats://", "nats://:4222"])
+def test_a_bus_that_cannot_be_meant_is_refused(bus):
+    """A mistyped word would else be a host that never answers, and bookings stay pending."""
+    for command in (["serve", "--listen", "127.0.0.1:0"], ["worker", "--country", "PE"]):
+        refused = citas(*command, "--data", "/proc/none", "--nats", bus)
+        assert refused.returncode == 2, refused.stderr
+        assert "--nats" in refused.stderr and "nats://127.0.0.1:4222" in refused.stderr
+
+
+def test_a_worker_has_no_bus_of_its_own():
+    for word in ("managed", "none"):
+        refused = citas("worker", "--country", "PE", "--data", "/proc/none", "--nats", word)
+        assert refused.returncode == 2, refused.stderr
+
+
+def test_the_refusal_of_a_bus_keeps_its_password():
+    refused = citas("config", "show", "--nats", "nats://me:secret@bus:4222,http://me:secret@bus")
+    assert refused.returncode == 2
+    assert "secret" not in refused.stdout + refused.stderr and "http://" in refused.stderr
+
+
+@pytest.mark.parametrize("rules", ["/proc/none", "/tmp"])
+def test_country_rules_that_cannot_be_read(rules, tmp_path):
+    own = ("--data", tmp_path / "data", "--listen", "127.0.0.1:0", "--nats", "none")
+    refused = citas("serve", *own, "--country-rules", rules)
+    assert refused.returncode == 2
+    assert rules in refused.stderr and len(refused.stderr.strip().splitlines()) == 1

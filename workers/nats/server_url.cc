@@ -3,6 +3,17 @@
 #include <algorithm>
 
 namespace citas::workers {
+namespace {
+
+bool is_server_url(std::string_view url) {
+  const bool known = url.starts_with("nats://") || url.starts_with("tls://");
+  if (!known) return false;
+  url.remove_prefix(url.find("://") + 3);
+  const std::string_view host = url.substr(url.rfind('@') + 1);  // npos + 1 is 0
+  return !host.empty() && host.front() != ':' && host.front() != '/';
+}
+
+}  // namespace
 
 std::string without_credentials(std::string_view urls, std::string_view mask) {
   constexpr std::string_view kScheme = "://";
@@ -22,6 +33,20 @@ std::string without_credentials(std::string_view urls, std::string_view mask) {
     shown += one.substr(host);
   }
   return shown;
+}
+
+Status check_server_urls(std::string_view urls) {
+  for (bool more = true; more;) {
+    const std::string_view one = urls.substr(0, urls.find(','));
+    if (!is_server_url(one)) {
+      return failure(ErrorCode::kInvalidArgument,
+                     "'" + without_credentials(one, "***@") +
+                         "' is no URL of a NATS server, such as nats://127.0.0.1:4222");
+    }
+    more = one.size() < urls.size();
+    urls.remove_prefix(std::min(urls.size(), one.size() + 1));
+  }
+  return {};
 }
 
 }  // namespace citas::workers

@@ -14,5 +14,24 @@ TEST(WithoutCredentials, MasksThoseOfEachUrl) {
   EXPECT_EQ(without_credentials("", "***@"), "");
 }
 
+TEST(CheckServerUrls, TakesOneOrSeveral) {
+  for (const char* urls :
+       {"nats://one", "nats://one:4222", "tls://a:s@cret@one:1,nats://[::1]:2"}) {
+    EXPECT_TRUE(check_server_urls(urls)) << urls;
+  }
+}
+
+TEST(CheckServerUrls, NamesTheFirstThatIsNone) {
+  for (const char* urls : {"", "manged", "one:4222", "http://one", "nats://", "nats://:4222",
+                           "nats://a:b@", "nats://one,", "nats://one,,nats://two"}) {
+    EXPECT_FALSE(check_server_urls(urls)) << urls;
+  }
+  const auto refused = check_server_urls("nats://a:secret@one,http://b:secret@two");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_NE(refused.error().message.find("http://***@two"), std::string::npos);
+  EXPECT_EQ(refused.error().message.find("secret"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace citas::workers
