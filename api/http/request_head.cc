@@ -56,7 +56,8 @@ std::string_view trimmed(std::string_view text) {
 // Takes the next line off `bytes`, without its CRLF; the reader has seen to it that there is one.
 std::string_view take_line(std::string_view& bytes) {
   const std::string_view line = bytes.substr(0, bytes.find("\r\n"));
-  bytes.remove_prefix(line.size() + 2);
+  // An empty line alone is no head, and leaves nothing to look for fields in.
+  bytes.remove_prefix(std::min(bytes.size(), line.size() + 2));
   return line;
 }
 
