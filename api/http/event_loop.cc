@@ -124,11 +124,14 @@ void EventLoop::accept_all() {
 void EventLoop::dispatch_arrival(Accepted accepted) {
   LoopStats::count(stats_.accepted, 1);
   const std::size_t open = ++core_.open;
-  const bool over_limit = open > core_.max_connections;
+  bool over_limit = open > core_.max_connections;
   if (open > core_.max_connections + core_.turned_away) {
-    ++core_.rejected;
-    core_.connection_closed();
-    return;
+    if (!make_room()) {
+      ++core_.rejected;
+      core_.connection_closed();
+      return;
+    }
+    over_limit = false;
   }
   EventLoop* loop = loops_[next_loop_++ % loops_.size()];
   Arrival arrival{std::move(accepted), over_limit};

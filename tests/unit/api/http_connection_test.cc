@@ -273,6 +273,24 @@ TEST_F(HttpTest, LongestIdleConnectionMakesRoom) {
   EXPECT_EQ(server->stats().connections_rejected, 0U);
 }
 
+TEST_F(HttpTest, LongestIdleConnectionMakesRoomWhereNobodyCanBeTurnedAway) {
+  options.max_connections = 2;
+  options.other_files = 0;  // none to tell more clients that there is no room
+  options.io_threads = 1;
+  options.limits.spared_idle = 0ms;
+  serve();
+  Client first = connect();
+  Client second = connect();
+  EXPECT_EQ(first.ask(get("/")).status, 200);
+  EXPECT_EQ(second.ask(get("/")).status, 200);
+  EXPECT_EQ(first.ask(get("/")).status, 200);
+  Client third = connect();
+  EXPECT_EQ(third.ask(get("/")).status, 200);
+  EXPECT_EQ(second.rest(), "") << "idle for longer than the first";
+  EXPECT_EQ(first.ask(get("/")).status, 200);
+  EXPECT_EQ(server->stats().connections_rejected, 0U);
+}
+
 // Lowers the limit of open files until it goes out of scope.
 class FewDescriptors {
  public:
