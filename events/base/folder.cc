@@ -65,9 +65,8 @@ Status check_accessible(const std::filesystem::path& folder) {
   static_cast<void>(std::filesystem::exists(folder / kFile, error));
   if (!error) return {};
   const bool is_forbidden = error == std::errc::permission_denied;
-  return failure(ErrorCode::kUnavailable,
-                 "cannot look into " + folder.string() + ": " + error.message() +
-                     (is_forbidden ? kAsItsUser : ""));
+  return failure(ErrorCode::kUnavailable, "cannot look into " + folder.string() + ": " +
+                                              error.message() + (is_forbidden ? kAsItsUser : ""));
 }
 
 Status sync_folder(const std::filesystem::path& folder) {
