@@ -90,7 +90,8 @@ TroubleLog::Words words_in(JsonLog& log) {
 
 void note_parts(const System& system, TroubleLog& troubles) {
   for (const api::PartHealth& part : system.parts()) {
-    if (part.name != "disk") troubles.note(part.name, part.reason);  // which the log tells at once
+    if (part.name == "disk") continue;  // which the log tells at once
+    troubles.note(part.name, part.health == api::Health::kOk ? std::string_view{} : part.reason);
   }
 }
 
