@@ -187,9 +187,9 @@ WorkerHooks System::worker_hooks() {
 }
 
 Status System::start_fanout() {
-  if (options_.nats == "none") return {};
   const auto rules = load_country_rules(options_.country_rules);
   if (!rules) return failure(rules.error());
+  if (options_.nats == "none") return {};
   const auto nats = start_bus();
   if (!nats) return failure(nats.error());
   auto fanout =

@@ -132,11 +132,12 @@ TEST_F(PageCacheTest, WithoutMemoryItKeepsNothing) {
 
 class KeptListsTest : public ::testing::Test {
  protected:
-  AppointmentsPage list(const InsuredId& id) const {
-    return query_.list(kDefaultTenant, id, {}, {}).value();
+  AppointmentsPage list(const InsuredId& id, std::string_view cursor = {}) const {
+    return query_.list(kDefaultTenant, id, {}, {.cursor = cursor}).value();
   }
-  AppointmentsPage list_then(Position then, const InsuredId& id) const {
-    return query_.list_as_of(then, kDefaultTenant, id, {}, {}).value();
+  AppointmentsPage list_then(Position then, const InsuredId& id,
+                             std::string_view cursor = {}) const {
+    return query_.list_as_of(then, kDefaultTenant, id, {}, {.cursor = cursor}).value();
   }
   std::shared_ptr<ReadStore> store() {
     return std::const_pointer_cast<ReadStore>(live_.store().value());
@@ -165,8 +166,11 @@ TEST_F(KeptListsTest, AListIsTheLogsAtThePositionThatItNames) {
       ASSERT_EQ(now.appointments, then.appointments);
       ASSERT_EQ(now.total, then.total);
       ASSERT_EQ(now.has_more, then.has_more);
-      ASSERT_EQ(now.next_cursor, then.next_cursor);
       ASSERT_EQ(now.last_changed, then.last_changed);
+      if (!now.has_more) continue;
+      // Each cursor is good for its own time only, and goes on behind the same appointment.
+      ASSERT_EQ(list(id, now.next_cursor).appointments,
+                list_then(now.reflected, id, then.next_cursor).appointments);
     }
   }
   EXPECT_GT(query_.cache_stats().hits, 500u);
