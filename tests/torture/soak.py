@@ -92,11 +92,15 @@ def fill_caches(run, system, known):
         Load(system.server, known, run.seed, name="first"),
         Readers(system.server, known, run.seed),
     ]
-    while (events := system.server.metric("citas_log_position")) < EVENTS_AT_FIRST:
-        time.sleep(1)  # the load's time, not a synchronisation
+
+    def are_full():
         for crowd in crowds:
             crowd.check()
+        events = system.server.metric("citas_log_position")
         run.progress(f"caches fill, {events:.0f}/{EVENTS_AT_FIRST} events")
+        return events >= EVENTS_AT_FIRST
+
+    wait_until(are_full, "the caches are full", timeout_s=3_600, interval_s=1)
     for crowd in crowds:
         crowd.stop()
     for what, metric in LAGS.items():
