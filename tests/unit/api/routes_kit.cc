@@ -107,7 +107,7 @@ http::Response Api::post(std::string_view target, std::string body, http::Header
   return call(request("POST", target, std::move(headers), std::move(body)));
 }
 
-http::Response Api::call(http::Request request) {
+http::Response Api::call(const http::Request& request) {
   catch_up();
   auto outcome = handle(request);
   EXPECT_FALSE(std::holds_alternative<http::Park>(outcome)) << "parked";

@@ -63,7 +63,7 @@ class Api {
   // The response, waited for where it is deferred. The read model is brought up to date before.
   http::Response get(std::string_view target, http::Headers headers = {});
   http::Response post(std::string_view target, std::string body, http::Headers headers = {});
-  http::Response call(http::Request request);
+  http::Response call(const http::Request& request);
   // What the application says, as the server hears it.
   http::Outcome handle(const http::Request& request) { return application_->handle(request); }
 

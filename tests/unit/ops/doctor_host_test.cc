@@ -12,7 +12,6 @@ namespace citas::ops::doctor {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 using workers::Connecting;

@@ -18,7 +18,6 @@ using citas::testing::kNow;
 using citas::testing::ReadModel;
 using citas::testing::slot;
 using nlohmann::json;
-using ::testing::IsEmpty;
 
 class AppointmentsQueryTest : public ::testing::Test {
  protected:
