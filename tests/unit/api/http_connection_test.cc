@@ -260,35 +260,21 @@ TEST_F(HttpTest, LongestIdleConnectionMakesRoom) {
   options.max_connections = 2;
   options.io_threads = 1;
   options.limits.spared_idle = 0ms;
-  serve();
-  Client first = connect();
-  Client second = connect();
-  EXPECT_EQ(first.ask(get("/")).status, 200);
-  EXPECT_EQ(second.ask(get("/")).status, 200);
-  EXPECT_EQ(first.ask(get("/")).status, 200);
-  Client third = connect();
-  EXPECT_EQ(third.ask(get("/")).status, 200);
-  EXPECT_EQ(second.rest(), "") << "idle for longer than the first";
-  EXPECT_EQ(first.ask(get("/")).status, 200);
-  EXPECT_EQ(server->stats().connections_rejected, 0U);
-}
-
-TEST_F(HttpTest, LongestIdleConnectionMakesRoomWhereNobodyCanBeTurnedAway) {
-  options.max_connections = 2;
-  options.other_files = 0;  // none to tell more clients that there is no room
-  options.io_threads = 1;
-  options.limits.spared_idle = 0ms;
-  serve();
-  Client first = connect();
-  Client second = connect();
-  EXPECT_EQ(first.ask(get("/")).status, 200);
-  EXPECT_EQ(second.ask(get("/")).status, 200);
-  EXPECT_EQ(first.ask(get("/")).status, 200);
-  Client third = connect();
-  EXPECT_EQ(third.ask(get("/")).status, 200);
-  EXPECT_EQ(second.rest(), "") << "idle for longer than the first";
-  EXPECT_EQ(first.ask(get("/")).status, 200);
-  EXPECT_EQ(server->stats().connections_rejected, 0U);
+  // Files to tell more clients with that there is no room; and none.
+  for (const std::size_t files : {std::size_t{1'024}, std::size_t{0}}) {
+    options.other_files = files;
+    serve();
+    Client first = connect();
+    Client second = connect();
+    EXPECT_EQ(first.ask(get("/")).status, 200);
+    EXPECT_EQ(second.ask(get("/")).status, 200);
+    EXPECT_EQ(first.ask(get("/")).status, 200);
+    Client third = connect();
+    EXPECT_EQ(third.ask(get("/")).status, 200);
+    EXPECT_EQ(second.rest(), "") << "idle for longer than the first";
+    EXPECT_EQ(first.ask(get("/")).status, 200);
+    EXPECT_EQ(server->stats().connections_rejected, 0U);
+  }
 }
 
 // Lowers the limit of open files until it goes out of scope.
