@@ -27,8 +27,11 @@ CLIENTS = {True: 8, False: 4}
 PAUSE_S = {True: 0.01, False: 0.1}
 CYCLES_OF_A_REBUILD = {True: 2, False: 30}
 LEAST_SAMPLES = 8
-# More than the caches hold: that of the log's blocks is the last to be full, at 128 MiB.
+# More than the caches hold: that of the log's blocks is the last to be full, at 128 MiB. Many clients
+# share a sync, and the readers leave them the time of this process.
 EVENTS_AT_FIRST = 300_000
+CLIENTS_AT_FIRST = 32
+READERS_PAUSE_AT_FIRST_S = 0.05
 LOOKS = 4  # at the lags, in each cycle
 LAG_LIMIT_EVENTS = 1_000
 LAGS = {
@@ -89,8 +92,8 @@ def live_one_cycle(run, watch, crowds):
 
 def fill_caches(run, system, known):
     crowds = [
-        Load(system.server, known, run.seed, name="first"),
-        Readers(system.server, known, run.seed),
+        Load(system.server, known, run.seed, CLIENTS_AT_FIRST, name="first"),
+        Readers(system.server, known, run.seed, pause_s=READERS_PAUSE_AT_FIRST_S),
     ]
 
     def are_full():
