@@ -7,6 +7,7 @@
 
 #include "api/documentation.h"
 #include "api/negotiation.h"
+#include "api/origin.h"
 #include "api/problems.h"
 #include "api/responses.h"
 
@@ -45,6 +46,11 @@ Problem not_acceptable(const Route& route) {
     types.append(type);
   }
   return {.code = ProblemCode::kNotAcceptable, .detail = "This is sent only as " + types + "."};
+}
+
+Problem cross_origin() {
+  return {.code = ProblemCode::kCrossOrigin,
+          .detail = "Browsers may not send commands for pages of other sites."};
 }
 
 // Seconds. Room on a disk is made by people.
@@ -127,6 +133,10 @@ http::Pool Application::classify(const http::Request& request) const noexcept {
 Reply Application::dispatch(const http::Request& request, const RequestContext& context,
                             const RouteMatch& match) const {
   if (match.route == nullptr) return tl::unexpected(unserved(match));
+  // Pages of other sites can send reads too, but browsers do not let them see the answers.
+  if (!is_read(request.method) && is_cross_origin(request.headers)) {
+    return tl::unexpected(cross_origin());
+  }
   const auto media_type = negotiate(request.headers.joined("Accept"), match.route->produces);
   if (!media_type) return tl::unexpected(not_acceptable(*match.route));
   return match.route->handler({request, context, match.parameters, match.base, *media_type});

@@ -27,6 +27,10 @@ constexpr std::array kCatalogue{
                 "The request is not acceptable HTTP", 400,
                 "The request line, a header or the framing of the body breaks HTTP/1.1 or is "
                 "ambiguous. The connection is closed."},
+    ProblemType{ProblemCode::kCrossOrigin, "cross_origin", "CrossOrigin",
+                "A page of another site sent the request", 403,
+                "A browser marked the request as one of another site's page (Sec-Fetch-Site or "
+                "Origin). Send commands from a program, or from a page of this host."},
     ProblemType{ProblemCode::kNotFound, "not_found", "NotFound", "There is nothing at this path",
                 404, "No resource has this path. The paths are listed in /openapi.json."},
     ProblemType{ProblemCode::kAppointmentNotFound, "appointment_not_found", "AppointmentNotFound",

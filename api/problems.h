@@ -22,6 +22,7 @@ enum class ProblemCode {
   kValidationFailed,
   kMalformedJson,
   kMalformedRequest,
+  kCrossOrigin,
   kNotFound,
   kAppointmentNotFound,
   kEventNotFound,

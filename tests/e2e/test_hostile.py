@@ -189,3 +189,12 @@ def test_a_client_that_leaves_in_the_middle_does_no_harm(client):
             with socket.create_connection(address, 15) as wire:
                 wire.sendall(part)
     assert client.clone().get("/livez").status == 200
+
+
+@pytest.mark.parametrize(
+    "sent_by_browsers",
+    [b"Sec-Fetch-Site: cross-site", b"Origin: https://pages.example", b"Origin: null"],
+)
+def test_a_page_of_another_site_books_nothing(client, sent_by_browsers):
+    answer = only_answer(client, post(LENGTH, sent_by_browsers))
+    assert (answer.status, answer.json["code"]) == (403, "cross_origin")

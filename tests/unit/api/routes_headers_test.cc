@@ -5,6 +5,7 @@
 #include <array>
 
 #include "api/negotiation.h"
+#include "api/origin.h"
 #include "api/parameters.h"
 #include "api/request_context.h"
 #include "api/router.h"
@@ -144,6 +145,33 @@ TEST(RequestContext, CarriesAValidTraceparentAndReplacesOthers) {
   const auto twice = read_context(
       {{"traceparent", std::string{kValid}}, {"traceparent", std::string{kValid}}}, ids);
   EXPECT_NE(twice.traceparent, kValid);
+}
+
+TEST(Origin, IsForeignWhereABrowserSaysSo) {
+  for (const char* site : {"cross-site", "same-site", "Same-Origin", "none, cross-site", "?"}) {
+    EXPECT_TRUE(is_cross_origin({{"Sec-Fetch-Site", site}})) << site;
+  }
+  for (const char* origin : {"http://evil.example", "http://localhost", "http://localhost:8081",
+                             "null", "localhost:8080", "http://localhost:8080, http://evil.example",
+                             "http://evil.example/://localhost:8080", ""}) {
+    EXPECT_TRUE(is_cross_origin({{"Host", "localhost:8080"}, {"Origin", origin}})) << origin;
+  }
+  EXPECT_TRUE(is_cross_origin({{"Origin", "http://localhost:8080"}})) << "no Host";
+}
+
+TEST(Origin, IsOursForProgramsAndForPagesOfThisHost) {
+  EXPECT_FALSE(is_cross_origin({}));
+  EXPECT_FALSE(is_cross_origin({{"Host", "localhost:8080"}, {"Sec-Fetch-Mode", "cors"}}));
+  for (const char* site : {"same-origin", "none"}) {
+    EXPECT_FALSE(is_cross_origin({{"Sec-Fetch-Site", site}})) << site;
+  }
+  for (const char* origin : {"http://localhost:8080", "https://LOCALHOST:8080"}) {
+    EXPECT_FALSE(is_cross_origin({{"Host", "localhost:8080"}, {"Origin", origin}})) << origin;
+  }
+  // What a proxy made of Host does not matter where the browser itself has compared.
+  EXPECT_FALSE(is_cross_origin({{"Host", "127.0.0.1:1"},
+                                {"Origin", "https://citas.example"},
+                                {"Sec-Fetch-Site", "same-origin"}}));
 }
 
 std::string key_of(std::string value) {
