@@ -52,7 +52,7 @@ class LogTrials final : public Trials {
  public:
   explicit LogTrials(const Plan& plan) : plan_(plan), world_(plan.seed), random_(plan.seed) {
     write_store();
-    truth_ = ask(open(disk_->after_crash()).value()->log()).value();  // recovery empties the WAL
+    truth_ = ask_undamaged();
     files_ = files_of(*disk_, world_.log_folder());
   }
 
@@ -60,6 +60,11 @@ class LogTrials final : public Trials {
   void adopt(Files files) override {
     change(*disk_, world_.log_folder(), files_, files);
     files_ = std::move(files);
+    Answers adopted = ask_undamaged();
+    // Outcomes carry fingerprints, whose key is random in every log: what else there is, is the
+    // same.
+    truth_.results = adopted.results;
+    if (adopted != truth_) throw Defect("adopted files: " + difference(adopted));
   }
 
   // An auditor first, who must not be told that the log is unaltered, unless it is; then a reader,
@@ -147,6 +152,9 @@ class LogTrials final : public Trials {
     }
     disk_ = disk_->after_crash();
   }
+
+  // On a copy, since recovery empties the WAL.
+  Answers ask_undamaged() { return ask(open(disk_->after_crash()).value()->log()).value(); }
 
   // As a server and its readers would ask. An error is an answer, too: the damage was noticed.
   Result<Answers> ask(const EventLog& log) const {

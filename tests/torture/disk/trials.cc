@@ -13,6 +13,7 @@
 #include <iterator>
 #include <map>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "events/base/check.h"
@@ -59,12 +60,16 @@ void say(std::FILE* to, const char* word, std::string text) {
   std::fflush(to);
 }
 
-// In the child: attempts from `turn` on.
-void attempt_all(const Plan& plan, Trials& trials, std::size_t turn, std::FILE* to) {
+// In the child: attempts from `turn` on, up to the middle or the end. What a child does after
+// another one is so done in every run, and not only after an assertion.
+void attempt_some(const Plan& plan, Trials& trials, std::size_t turn, std::FILE* to) {
   const std::vector<Damage> damages = all_damages(trials.files(), plan.seed);
   const std::vector<std::size_t> selected = select(plan, damages);
   say(to, "all", std::to_string(damages.size()));
-  for (; turn < selected.size(); ++turn) {
+  const std::size_t middle = selected.size() / 2;
+  const bool hands_over = turn < middle;
+  const std::size_t until = hands_over ? middle : selected.size();
+  for (; turn < until; ++turn) {
     const Damage& damage = damages[selected[turn]];
     say(to, "kind", damage.kind);
     say(to, "what", damage.what);
@@ -77,7 +82,7 @@ void attempt_all(const Plan& plan, Trials& trials, std::size_t turn, std::FILE* 
     }
   }
   ::alarm(0);
-  say(to, "end", "");
+  say(to, hands_over ? "middle" : "end", "");
 }
 
 // What the parent has heard so far.
@@ -100,10 +105,15 @@ class Account {
       throw Defect(kind_ + ", " + what_ + ": " + text);
     } else if (word == "all") {
       hear_size(std::stoull(text));
+    } else if (word == "middle") {
+      hands_over_ = true;
     } else if (word == "end") {
       ended_ = true;
     }
   }
+
+  // Whether the child that has gone said that another is to go on.
+  bool hands_over() { return std::exchange(hands_over_, false); }
 
   // The child is gone before its end. `words`: what it wrote to stderr.
   void died(int status, const std::string& words) {
@@ -135,6 +145,7 @@ class Account {
   std::string kind_;
   std::string what_;
   bool under_way_ = false;
+  bool hands_over_ = false;
   bool ended_ = false;
   std::size_t done_ = 0;
 };
@@ -161,7 +172,7 @@ void use_same_files(Trials& trials, const std::filesystem::path& kept) {
   {
     const std::unique_ptr<Trials> trials = prepare();
     use_same_files(*trials, folder / kFiles);
-    attempt_all(plan, *trials, turn, to);
+    attempt_some(plan, *trials, turn, to);
   }
   // RocksDB's statics are not worth waiting for.
   std::_Exit(0);
@@ -207,7 +218,9 @@ void run_trials(const Plan& plan, Report& report,
     }
     int status = 0;
     CHECK(::waitpid(child, &status, 0) == child);
-    if (!account.ended()) account.died(status, text_of(folder.path() / kWords));
+    if (!account.ended() && !account.hands_over()) {
+      account.died(status, text_of(folder.path() / kWords));
+    }
   }
 }
 
