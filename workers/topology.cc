@@ -101,6 +101,15 @@ std::string dead_letter_subject(CountryCode country) {
   return with_country("citas.deadletters.", country);
 }
 
+bool is_of_country(std::string_view subject, CountryCode country) {
+  for (int prefixes = 2; prefixes > 0; --prefixes) {
+    const std::size_t end = subject.find('.');
+    if (end == std::string_view::npos) return false;
+    subject.remove_prefix(end + 1);
+  }
+  return subject.substr(0, subject.find('.')) == country.text();
+}
+
 std::optional<CountryCode> country_of_subject(std::string_view subject) {
   return CountryCode::parse(subject.substr(subject.rfind('.') + 1));
 }

@@ -49,6 +49,8 @@ std::string redeliver_subject(CountryCode country);
 std::string confirmation_subject(CountryCode country);
 std::string dead_letter_subject(CountryCode country);
 
+// Whether a subject of events or redeliveries is that country's.
+bool is_of_country(std::string_view subject, CountryCode country);
 // The country that a subject of confirmations or dead letters names; nullopt when it is no code.
 std::optional<CountryCode> country_of_subject(std::string_view subject);
 
