@@ -40,8 +40,9 @@ TEST(Application, TakesNoCommandFromPagesOfOtherSites) {
   Api api;
   const http::Headers foreign{{"Content-Type", "application/json"},
                               {"Sec-Fetch-Site", "cross-site"}};
-  for (const char* path : {"/appointments", "/appointments/00001/x/cancellation",
-                           "/dead-letters/x/discard", "/projections/pending_appointments/rebuild"}) {
+  for (const char* path :
+       {"/appointments", "/appointments/00001/x/cancellation", "/dead-letters/x/discard",
+        "/projections/pending_appointments/rebuild"}) {
     expect_problem(api.call(request("POST", path, foreign)), 403, "cross_origin");
   }
   EXPECT_EQ(api.get("/appointments/00001", foreign).status, 200);
