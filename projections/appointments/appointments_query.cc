@@ -4,6 +4,7 @@
 
 #include "projections/appointments/appointments_by_insured.h"
 #include "projections/appointments/cursor.h"
+#include "projections/ask.h"
 #include "projections/fields.h"
 #include "projections/fold.h"
 
@@ -245,14 +246,6 @@ Result<AppointmentFound> find_in(ReadView& view, const TenantId& tenant, const I
                           .last_changed = row->changed_at};
 }
 
-// Answers a question from a view of `store`.
-template <typename Answer>
-auto ask(const ReadStore& store, const Answer& answer) -> decltype(answer(**store.view())) {
-  const auto view = store.view();
-  if (!view) return failure(view.error());
-  return answer(**view);
-}
-
 }  // namespace
 
 AppointmentsQuery::AppointmentsQuery(const LiveProjection& live, const EventLog& log,
@@ -289,10 +282,7 @@ Result<AppointmentsPage> AppointmentsQuery::list_whole(
 
 Result<AppointmentFound> AppointmentsQuery::find(const TenantId& tenant, const InsuredId& insured,
                                                  AppointmentId appointment) const {
-  const auto store = live_.store();
-  if (!store) return failure(store.error());
-  return live_.checked(
-      ask(**store, [&](ReadView& view) { return find_in(view, tenant, insured, appointment); }));
+  return ask(live_, [&](ReadView& view) { return find_in(view, tenant, insured, appointment); });
 }
 
 Result<AppointmentsPage> AppointmentsQuery::list_as_of(Position as_of, const TenantId& tenant,

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "events/base/check.h"
+#include "projections/ask.h"
 #include "projections/fields.h"
 #include "projections/fold.h"
 
@@ -66,35 +67,30 @@ Result<LetterRow> read_letter(ReadView& view, const TenantId& tenant, DeadLetter
   return parse_letter(**stored);
 }
 
-Result<DeadLetterFound> find_in(const ReadStore& store, const TenantId& tenant,
-                                DeadLetterId letter) {
-  const auto view = store.view();
-  if (!view) return failure(view.error());
-  auto row = read_letter(**view, tenant, letter);
+Result<DeadLetterFound> find_in(ReadView& view, const TenantId& tenant, DeadLetterId letter) {
+  auto row = read_letter(view, tenant, letter);
   if (!row) return failure(row.error());
-  return DeadLetterFound{std::move(row->json), (*view)->position(), row->changed_at};
+  return DeadLetterFound{std::move(row->json), view.position(), row->changed_at};
 }
 
-Result<DeadLettersPage> read_page(const ReadStore& store, const TenantId& tenant,
+Result<DeadLettersPage> read_page(ReadView& view, const TenantId& tenant,
                                   const DeadLettersFilter& filter, std::size_t limit,
                                   std::optional<Position> from) {
-  const auto view = store.view();
-  if (!view) return failure(view.error());
-  const auto summary = read_summary(**view, tenant);
+  const auto summary = read_summary(view, tenant);
   if (!summary) return failure(summary.error());
-  auto entries = read_entries(**view, tenant, filter, limit + 1, from);
+  auto entries = read_entries(view, tenant, filter, limit + 1, from);
   if (!entries) return failure(entries.error());
   DeadLettersPage page{.letters = "[",
                        .total = total_of(*summary, filter.state),
                        .next = {},
-                       .reflected = (*view)->position(),
+                       .reflected = view.position(),
                        .last_changed = summary->changed_at};
   if (entries->size() > limit) {
     page.next = entries->back().first;
     entries->pop_back();
   }
   for (const Entry& entry : *entries) {
-    const auto row = read_letter(**view, tenant, entry.letter);
+    const auto row = read_letter(view, tenant, entry.letter);
     if (!row) return failure(row.error());
     if (page.letters.size() > 1) page.letters.push_back(',');
     page.letters.append(row->json);
@@ -108,15 +104,11 @@ Result<DeadLettersPage> read_page(const ReadStore& store, const TenantId& tenant
 Result<DeadLettersPage> DeadLettersQuery::list(const TenantId& tenant,
                                                const DeadLettersFilter& filter, std::size_t limit,
                                                std::optional<Position> from) const {
-  const auto store = live_.store();
-  if (!store) return failure(store.error());
-  return live_.checked(read_page(**store, tenant, filter, limit, from));
+  return ask(live_, [&](ReadView& view) { return read_page(view, tenant, filter, limit, from); });
 }
 
 Result<DeadLetterFound> DeadLettersQuery::find(const TenantId& tenant, DeadLetterId letter) const {
-  const auto store = live_.store();
-  if (!store) return failure(store.error());
-  return live_.checked(find_in(**store, tenant, letter));
+  return ask(live_, [&](ReadView& view) { return find_in(view, tenant, letter); });
 }
 
 Result<DeadLetterFound> DeadLettersQuery::find_after(const Event& event) const {
@@ -128,15 +120,11 @@ Result<DeadLetterFound> DeadLettersQuery::find_after(const Event& event) const {
   const auto store = fold(DeadLetters{}, log_, codec_,
                           {.tenant = event.tenant, .tag = tag, .last = event.position});
   if (!store) return failure(store.error());
-  return find_in(**store, event.tenant, *letter);
+  return ask(**store, [&](ReadView& view) { return find_in(view, event.tenant, *letter); });
 }
 
 Result<LetterSummary> DeadLettersQuery::summary(const TenantId& tenant) const {
-  const auto store = live_.store();
-  if (!store) return failure(store.error());
-  const auto view = (*store)->view();
-  if (!view) return failure(view.error());
-  return live_.checked(read_summary(**view, tenant));
+  return ask(live_, [&](ReadView& view) { return read_summary(view, tenant); });
 }
 
 }  // namespace citas::projections

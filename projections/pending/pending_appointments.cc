@@ -1,5 +1,6 @@
 #include "projections/pending/pending_appointments.h"
 
+#include "projections/ask.h"
 #include "projections/fields.h"
 
 namespace citas::projections {
@@ -139,27 +140,24 @@ Status PendingAppointments::apply(const Event& event, ReadModelBatch& batch) con
 
 Result<std::vector<PendingAppointment>> PendingQuery::read(const KeyRange& range, Parse parse,
                                                            std::size_t limit) const {
-  const auto store = live_.store();
-  if (!store) return failure(store.error());
-  const auto view = (*store)->view();
-  if (!view) return failure(view.error());
-  std::vector<PendingAppointment> found;
-  Status readable;
-  const auto visit = [&](std::string_view key, std::string_view value) {
-    if (found.size() == limit) return false;
-    auto pending = parse(key, value);
-    if (pending) {
-      found.push_back(*std::move(pending));
-    } else {
-      readable = failure(pending.error());
-    }
-    return readable.has_value();
-  };
-  if (auto scanned = (*view)->scan(range, Order::kAscending, visit); !scanned) {
-    return failure(scanned.error());
-  }
-  if (!readable) return failure(readable.error());
-  return found;
+  return ask(live_, [&](ReadView& view) -> Result<std::vector<PendingAppointment>> {
+    std::vector<PendingAppointment> found;
+    Status readable;
+    const auto visit = [&](std::string_view key, std::string_view value) {
+      if (found.size() == limit) return false;
+      auto pending = parse(key, value);
+      if (pending) {
+        found.push_back(*std::move(pending));
+      } else {
+        readable = failure(pending.error());
+      }
+      return readable.has_value();
+    };
+    const Status scanned = view.scan(range, Order::kAscending, visit);
+    if (!scanned) return failure(scanned.error());
+    if (!readable) return failure(readable.error());
+    return found;
+  });
 }
 
 Result<std::vector<PendingAppointment>> PendingQuery::requested_before(
@@ -171,7 +169,7 @@ Result<std::vector<PendingAppointment>> PendingQuery::requested_before(
     append_time(begin, after->requested_at);
     append_big_endian(begin, after->requested.value() + 1);
   }
-  return live_.checked(read({begin, end}, parse_pending, limit));
+  return read({begin, end}, parse_pending, limit);
 }
 
 Result<std::vector<PendingAppointment>> PendingQuery::retried(Position after,
@@ -179,7 +177,7 @@ Result<std::vector<PendingAppointment>> PendingQuery::retried(Position after,
   std::string begin{kRetried};
   append_big_endian(begin, after.value() + 1);
   const std::string end{kRetried + 1};
-  return live_.checked(read({begin, end}, parse_retried, limit));
+  return read({begin, end}, parse_retried, limit);
 }
 
 }  // namespace citas::projections

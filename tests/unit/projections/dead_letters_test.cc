@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/unit/projections/read_model.h"
+#include "tests/unit/projections/unreadable_store.h"
 
 namespace citas::projections {
 namespace {
@@ -168,6 +169,25 @@ TEST_F(DeadLettersTest, WhatADecisionLeftBehindIsToldTheSameForEver) {
 TEST_F(DeadLettersTest, UnknownLettersAreNotFound) {
   model_.catch_up();
   EXPECT_EQ(query_.find(kDefaultTenant, DeadLetterId{}).error().code, ErrorCode::kNotFound);
+}
+
+TEST(DeadLettersQueryTest, EveryQuestionTellsOfAStoreThatCannotBeRead) {
+  LiveProjection live{std::string(DeadLetters::kName)};
+  live.replace(std::make_shared<citas::testing::UnreadableStore>());
+  live.advance(Position{0});
+  int told = 0;
+  live.on_damage([&](const Error& damage) {
+    EXPECT_EQ(damage.code, ErrorCode::kCorruption);
+    ++told;
+  });
+  const MemoryEventLog log(citas::testing::kTestLog);
+  const Codec codec;
+  const DeadLettersQuery query(live, log, codec);
+  const auto page = query.list(kDefaultTenant, {}, 10, std::nullopt);
+  EXPECT_EQ(page.error().code, ErrorCode::kUnavailable) << "somebody mends it";
+  EXPECT_EQ(query.find(kDefaultTenant, DeadLetterId{}).error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(query.summary(kDefaultTenant).error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(told, 3);
 }
 
 TEST_F(DeadLettersTest, NobodysDataIsStored) {
