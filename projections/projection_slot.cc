@@ -180,10 +180,9 @@ Result<RebuildReport> ProjectionSlot::rebuild_alone(std::stop_token stop,
     discard(number);
     return failure(std::move(swapped).error());
   }
-  auto report = report_on(*swapped);
-  if (!report) return report;
-  report->generation = number;
-  report->duration = since(started, context_.clock);
+  RebuildReport report = report_on(*swapped);
+  report.generation = number;
+  report.duration = since(started, context_.clock);
   static_cast<void>(context_.generations.remove(name(), swapped->old.number));
   return report;
 }
@@ -249,6 +248,9 @@ Result<ProjectionSlot::Swapped> ProjectionSlot::swap(Active& shadow) {
     return failure(std::move(done).error());
   }
   if (auto flushed = runner.store()->flush(); !flushed) return failure(std::move(flushed).error());
+  // Looked at before it serves: one that cannot be read replaces nothing.
+  auto new_view = runner.store()->view();
+  if (!new_view) return failure(std::move(new_view).error());
   if (auto pointed = context_.generations.make_current(name(), shadow.number); !pointed) {
     return failure(std::move(pointed).error());
   }
@@ -260,20 +262,19 @@ Result<ProjectionSlot::Swapped> ProjectionSlot::swap(Active& shadow) {
                  .old_checkpoint = old.checkpoint(),
                  .old_view = old.store()->view(),
                  .new_checkpoint = active_.runner->checkpoint(),
-                 .new_view = active_.runner->store()->view()};
+                 .new_view = *std::move(new_view)};
 }
 
-Result<RebuildReport> ProjectionSlot::report_on(Swapped& swapped) const {
+RebuildReport ProjectionSlot::report_on(Swapped& swapped) const {
   RebuildReport report{.name = name(),
                        .checkpoint = swapped.new_checkpoint,
                        .events = swapped.new_checkpoint.head.position.value(),
                        .old_digest = swapped.old_checkpoint.digest};
-  if (!swapped.new_view) return failure(swapped.new_view.error());
   if (!swapped.old_view) {
     report.unreadable = swapped.old_view.error();
     return report;
   }
-  const auto differences = compare(**swapped.new_view, **swapped.old_view);
+  const auto differences = compare(*swapped.new_view, **swapped.old_view);
   if (differences) {
     report.differences = *differences;
   } else {

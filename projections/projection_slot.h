@@ -51,7 +51,7 @@ class ProjectionSlot {
     Checkpoint old_checkpoint;
     Result<std::unique_ptr<ReadView>> old_view;
     Checkpoint new_checkpoint;
-    Result<std::unique_ptr<ReadView>> new_view;
+    std::unique_ptr<ReadView> new_view;
   };
 
   void write_out_in_time();
@@ -69,7 +69,7 @@ class ProjectionSlot {
   void publish(const std::optional<Progress>& progress);
   std::optional<Progress> progress() const;
   Result<Swapped> swap(Active& shadow);
-  Result<RebuildReport> report_on(Swapped& swapped) const;
+  RebuildReport report_on(Swapped& swapped) const;
 
   std::string name() const { return live_.name(); }
 

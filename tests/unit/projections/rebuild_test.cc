@@ -10,6 +10,7 @@
 #include "projections/rocksdb/rocksdb_generations.h"
 #include "tests/support/temp_folder.h"
 #include "tests/unit/projections/read_model.h"
+#include "tests/unit/projections/unreadable_store.h"
 
 namespace citas::projections {
 namespace {
@@ -194,6 +195,25 @@ TEST_P(RebuildTest, ReadersAndAWriterMeetManySwaps) {
 
 INSTANTIATE_TEST_SUITE_P(Stores, RebuildTest, ::testing::Bool(),
                          [](const auto& param) { return param.param ? "OnDisk" : "InMemory"; });
+
+// What is told as failed has replaced nothing.
+TEST(RebuildOfUnreadableTest, AShadowThatCannotBeReadNeverServes) {
+  MemoryEventLog log(kTestLog);
+  History(log).random_steps(50);
+  const Codec codec;
+  const ManualClock clock{kNow};
+  UnreadableGenerations generations;
+  const auto engine = open_engine(log, codec, clock, generations);
+  catch_up(*engine);
+  const auto serving = engine->live(kAppointments).store().value();
+  generations.make_unreadable();
+  const auto report = engine->rebuild(kAppointments, {}, {});
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().code, ErrorCode::kCorruption);
+  EXPECT_EQ(engine->live(kAppointments).store().value(), serving);
+  EXPECT_THAT(generations.list(kAppointments).value(), ::testing::ElementsAre(Generation{1}));
+  EXPECT_EQ(generations.current(kAppointments).value(), Generation{1});
+}
 
 // A disk that replaces the pointer, but then cannot sync its folder: so many times.
 class UnsyncedPointers final : public Generations {
