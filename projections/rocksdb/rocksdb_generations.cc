@@ -1,12 +1,12 @@
 #include "projections/rocksdb/rocksdb_generations.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <charconv>
 #include <fstream>
 #include <system_error>
+
+#include "events/base/folder.h"
+#include "events/base/number.h"
+#include "events/base/synced_file.h"
 
 namespace citas::projections {
 namespace {
@@ -17,11 +17,9 @@ constexpr std::string_view kPointer = "CURRENT";
 constexpr std::string_view kNewPointer = "CURRENT.new";
 constexpr std::size_t kDigits = 8;
 
-std::optional<Generation> parse_number(std::string_view text) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return Generation{number};
+std::optional<Generation> parse_folder_name(std::string_view text) {
+  const auto number = parse_number<std::uint64_t>(text);
+  return number ? std::optional(Generation{*number}) : std::nullopt;
 }
 
 std::string folder_name(Generation number) {
@@ -32,43 +30,6 @@ std::string folder_name(Generation number) {
 tl::unexpected<Error> failed(std::string_view what, const fs::path& path, std::error_code error) {
   return failure(ErrorCode::kUnavailable,
                  "cannot " + std::string(what) + " " + path.string() + ": " + error.message());
-}
-
-std::error_code last_error() { return {errno, std::generic_category()}; }
-
-// Closes on the way out.
-class Descriptor {
- public:
-  Descriptor(const fs::path& path, int flags)
-      : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-
-  bool is_open() const { return fd_ >= 0; }
-  bool write(std::string_view bytes) const {
-    return ::write(fd_, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size());
-  }
-  bool sync() const { return ::fsync(fd_) == 0; }
-
- private:
-  const int fd_;
-};
-
-citas::Status write_durably(const fs::path& path, std::string_view bytes) {
-  const Descriptor file(path, O_WRONLY | O_CREAT | O_TRUNC);
-  if (!file.is_open() || !file.write(bytes) || !file.sync()) {
-    return failed("write", path, last_error());
-  }
-  return {};
-}
-
-citas::Status sync_folder(const fs::path& path) {
-  const Descriptor folder(path, O_RDONLY | O_DIRECTORY);
-  if (!folder.is_open() || !folder.sync()) return failed("sync", path, last_error());
-  return {};
 }
 
 }  // namespace
@@ -84,7 +45,7 @@ Result<std::optional<Generation>> RocksDbGenerations::current(std::string_view n
   std::ifstream file(folder_ / name / kPointer);
   std::string line;
   if (!std::getline(file, line)) return std::nullopt;
-  return parse_number(line);
+  return parse_folder_name(line);
 }
 
 Result<std::vector<Generation>> RocksDbGenerations::list(std::string_view name) const {
@@ -92,7 +53,7 @@ Result<std::vector<Generation>> RocksDbGenerations::list(std::string_view name) 
   std::error_code error;
   for (fs::directory_iterator entry(folder_ / name, error), end; !error && entry != end;
        entry.increment(error)) {
-    const auto number = parse_number(entry->path().filename().string());
+    const auto number = parse_folder_name(entry->path().filename().string());
     if (number) numbers.push_back(*number);
   }
   if (error && error != std::errc::no_such_file_or_directory) {
@@ -133,7 +94,7 @@ Result<std::shared_ptr<const ReadStore>> RocksDbGenerations::open_read_only(
 
 citas::Status RocksDbGenerations::make_current(std::string_view name, Generation number) {
   const fs::path folder = folder_ / name;
-  if (auto written = write_durably(folder / kNewPointer, folder_name(number) + "\n"); !written) {
+  if (auto written = write_synced(folder / kNewPointer, folder_name(number) + "\n"); !written) {
     return written;
   }
   std::error_code error;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "events/backup/file_name.h"
+#include "events/base/synced_file.h"
 
 namespace citas::backup {
 namespace {
@@ -41,19 +42,6 @@ class Descriptor {
  private:
   int value_;
 };
-
-Status write_synced(const fs::path& path, std::string_view bytes) {
-  const Descriptor file(path, O_WRONLY | O_CREAT | O_TRUNC);
-  if (!file.is_open()) return failure(trouble("create", path, errno));
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file.get(), bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return failure(trouble("write", path, errno));
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  if (::fsync(file.get()) != 0) return failure(trouble("sync", path, errno));
-  return {};
-}
 
 Status make_folder(const fs::path& folder) {
   if (::mkdir(folder.c_str(), 0700) == 0) return sync_folder(fs::absolute(folder).parent_path());
@@ -148,7 +136,9 @@ Status FileBackupStore::write(std::string_view name, std::string_view bytes) {
     return failure(ErrorCode::kConflict, "backups: " + path.string() + " exists");
   }
   if (error) return failure(trouble("look for", path, error.value()));
-  if (const Status written = write_synced(unfinished, bytes); !written) return written;
+  if (const Status written = write_synced(unfinished, bytes); !written) {
+    return failure(written.error().code, "backups: " + written.error().message);
+  }
   fs::rename(unfinished, path, error);
   if (error) return failure(trouble("name", path, error.value()));
   return sync_folder(path.parent_path());

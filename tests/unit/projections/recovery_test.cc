@@ -2,8 +2,10 @@
 // made anew where it does not.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <chrono>
+#include <csignal>
 #include <fstream>
 #include <functional>
 #include <thread>
@@ -216,6 +218,23 @@ TEST_F(RecoveryTest, WhatAnInterruptedRebuildLeftIsDeleted) {
     left.push_back(entry.path().filename());
   }
   EXPECT_THAT(left, ::testing::UnorderedElementsAre("CURRENT", "00000001"));
+}
+
+TEST_F(RecoveryTest, APointerThatIsCutShortSaysWhy) {
+  RocksDbGenerations generations(folder_.path());
+  fs::create_directories(folder_.path() / kAppointments);
+  const auto before = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit unlimited{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &unlimited), 0);
+  rlimit short_files = unlimited;
+  short_files.rlim_cur = 4;
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &short_files), 0);
+  const Status made = generations.make_current(kAppointments, Generation{1});
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &unlimited), 0);
+  std::signal(SIGXFSZ, before);
+  ASSERT_FALSE(made);
+  EXPECT_THAT(made.error().message, ::testing::HasSubstr("File too large"));
+  EXPECT_EQ(generations.current(kAppointments).value(), std::nullopt);
 }
 
 TEST_F(RecoveryTest, AReadModelThatIsInUseIsNotThrownAway) {
