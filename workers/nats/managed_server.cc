@@ -17,7 +17,6 @@ extern "C" {
 #include <cerrno>
 #include <utility>
 
-#include "events/base/check.h"
 #include "workers/nats/server_probe.h"
 #include "workers/nats/server_process.h"
 
@@ -82,14 +81,12 @@ ManagedServer::ManagedServer(ManagedServerOptions options)
     : options_(std::move(options)),
       config_path_(options_.directory / "nats-server.conf"),
       password_(random_hex(kPasswordBytes)),
-      stop_event_(eventfd(0, EFD_CLOEXEC)) {
-  CHECK(stop_event_ >= 0);
-}
+      stop_event_(eventfd(0, EFD_CLOEXEC)) {}
 
 ManagedServer::~ManagedServer() {
   supervisor_.request_stop();
   if (supervisor_.joinable()) supervisor_.join();
-  close(stop_event_);
+  if (stop_event_ >= 0) close(stop_event_);
 }
 
 // With the program's path, and an absolute folder that exists.
@@ -147,6 +144,10 @@ void ManagedServer::restart() {
 }
 
 Status ManagedServer::launch() {
+  if (stop_event_ < 0) {
+    return failure(ErrorCode::kUnavailable,
+                   "nats-server cannot be watched: out of open files, see citas doctor");
+  }
   auto killed = kill_orphan(options_.directory / "nats-server.pid", config_path_);
   if (!killed) return killed;
   const auto port = pick_port();
@@ -235,30 +236,34 @@ ManagedServer::Ending ManagedServer::run_once(const std::stop_token& stop) {
   // Without the file an orphan would only be found by the kernel, which is the rule anyway.
   static_cast<void>(write_pid_file(options_.directory / "nats-server.pid", *child));
   const int pidfd = pidfd_open(*child, 0);
-  CHECK(pidfd >= 0);
+  // Out of descriptors: nobody could watch it. As after any other death, it is tried again.
+  if (pidfd < 0) kill(*child, SIGKILL);
   pid_ = *child;
   tell_spawn_tried();
+  const bool told = pidfd >= 0 && end_when_told(pidfd, stop);
+  int status = 0;
+  waitpid(*child, &status, 0);
+  pid_ = 0;
+  if (pidfd >= 0) close(pidfd);
+  if (told) return Ending::kAsTold;
+  return WIFEXITED(status) ? Ending::kByItself : Ending::kKilled;
+}
+
+// False: it has ended by itself.
+bool ManagedServer::end_when_told(int pidfd, const std::stop_token& stop) {
   std::array<pollfd, 2> entries{pollfd{.fd = pidfd, .events = POLLIN, .revents = 0},
                                 pollfd{.fd = stop_event_, .events = POLLIN, .revents = 0}};
   while (poll(entries.data(), entries.size(), -1) < 0 && errno == EINTR) {
   }
-  bool told = true;
   if (restart_requested_.exchange(false)) {
     // A stop whose event is swallowed here is seen by the loop of supervise().
     eventfd_t ignored = 0;
     eventfd_read(stop_event_, &ignored);
-    terminate(pidfd);
-  } else if (stop.stop_requested()) {
-    terminate(pidfd);
-  } else {
-    told = false;
+  } else if (!stop.stop_requested()) {
+    return false;
   }
-  int status = 0;
-  waitpid(*child, &status, 0);
-  pid_ = 0;
-  close(pidfd);
-  if (told) return Ending::kAsTold;
-  return WIFEXITED(status) ? Ending::kByItself : Ending::kKilled;
+  terminate(pidfd);
+  return true;
 }
 
 void ManagedServer::terminate(int pidfd) {

@@ -45,7 +45,7 @@ class ManagedServer {
   // Kills what an earlier crash left running, starts the server and waits until JetStream answers
   // and an anonymous connection was seen to be refused. FailedPrecondition: the program is not
   // installed, or is not secured; Unavailable: it does not come up (the message says where its log
-  // is).
+  // is), or the process may open no more files.
   static Result<std::unique_ptr<ManagedServer>> start(const ManagedServerOptions& options);
   // The same, but does not wait: what reading its store takes grows with it. Clients may connect at
   // once, and are connected when it is up.
@@ -79,6 +79,7 @@ class ManagedServer {
   void supervise(const std::stop_token& stop);
   enum class Ending { kAsTold, kByItself, kKilled };
   Ending run_once(const std::stop_token& stop);
+  bool end_when_told(int pidfd, const std::stop_token& stop);
   void tell_spawn_tried();
   void note(Ending ending);
   void delete_store();

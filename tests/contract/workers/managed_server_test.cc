@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -65,6 +66,24 @@ TEST(ManagedServer, SaysWhereToLookWhenItDoesNotComeUp) {
   ASSERT_FALSE(server);
   EXPECT_EQ(server.error().code, ErrorCode::kUnavailable);
   EXPECT_THAT(server.error().message, HasSubstr("nats-server.log"));
+}
+
+// A limit of the process that is reached is an error of the bus, and no end of the process.
+TEST(ManagedServer, SaysSoWhereThereAreNoMoreDescriptors) {
+  const TempFolder folder;
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int lowest_free = dup(STDERR_FILENO);
+  ASSERT_GE(lowest_free, 0);
+  close(lowest_free);
+  rlimit none_left = before;
+  none_left.rlim_cur = static_cast<rlim_t>(lowest_free);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none_left), 0);
+  const auto server = ManagedServer::begin({.directory = folder.path()});
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  ASSERT_FALSE(server);
+  EXPECT_EQ(server.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(server.error().message, HasSubstr("out of open files"));
 }
 
 TEST(ManagedServer, ConfigurationIsPrivate) {
