@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "events/base/check.h"
+#include "ops/citas/json_member.h"
 
 namespace citas::ops {
 namespace {
@@ -48,6 +49,22 @@ std::size_t receive(char* data, std::size_t size, std::size_t count, void* closu
   if (receiver.take && status == 200) return (*receiver.take)(piece) ? piece.size() : 0;
   receiver.body.append(piece);
   return piece.size();
+}
+
+// Of a problem of ours.
+ErrorCode code_of(long status) {
+  switch (status) {
+    case 404:
+      return ErrorCode::kNotFound;
+    case 409:
+      return ErrorCode::kConflict;
+    case 500:
+      return ErrorCode::kCorruption;
+    case 503:
+      return ErrorCode::kUnavailable;
+    default:
+      return ErrorCode::kInvalidArgument;
+  }
 }
 
 }  // namespace
@@ -118,15 +135,10 @@ Result<HttpAnswer> HttpClient::stream(std::string_view path,
 
 Error problem_of(const HttpAnswer& answer) {
   const auto problem = nlohmann::json::parse(answer.body, nullptr, /*allow_exceptions=*/false);
-  const ErrorCode code = answer.status == 404   ? ErrorCode::kNotFound
-                         : answer.status == 409 ? ErrorCode::kConflict
-                         : answer.status == 503 ? ErrorCode::kUnavailable
-                         : answer.status == 500 ? ErrorCode::kCorruption
-                                                : ErrorCode::kInvalidArgument;
-  const bool has_message =
-      problem.is_object() && problem.contains("message") && problem["message"].is_string();
-  return {code, has_message ? problem["message"].get<std::string>()
-                            : "the server answered with status " + std::to_string(answer.status)};
+  const std::string message = text_member(problem, "message");
+  if (!message.empty()) return {code_of(answer.status), message};
+  return {ErrorCode::kUnavailable, "the answer has status " + std::to_string(answer.status) +
+                                       " and is not of citas; does a proxy stand in between?"};
 }
 
 Result<std::string> get_ok(HttpClient& client, std::string_view path) {

@@ -161,11 +161,11 @@ def told():
     targets of all requests."""
     with contextlib.ExitStack() as servers:
 
-        def serve(text):
+        def serve(text, status=200):
             class Teller(http.server.BaseHTTPRequestHandler):
                 def do_GET(self):
                     serve.asked.append(self.path)
-                    self.send_response(200)
+                    self.send_response(status)
                     self.send_header("Content-Length", str(len(text)))
                     self.end_headers()
                     self.wfile.write(text.encode())
@@ -212,6 +212,16 @@ def test_whatever_a_server_says_there_is_an_answer(told, text):
         assert answered.returncode in (0, 1, 2, 3), (command, answered.stderr)
     assert citas("verify", "--url", url).returncode == 1
     assert citas("doctor", "--nats", "none", "--url", url).returncode in (0, 1)
+
+
+def test_only_the_server_itself_tells_of_wrong_data(told):
+    """Whoever else answers with 500 knows nothing of what is stored behind it."""
+    for command in (("verify",), ("events", "export"), ("deadletters", "list")):
+        proxy = citas(*command, "--url", told("<html>Internal Server Error</html>", 500))
+        assert (proxy.returncode, proxy.stdout) == (1, ""), proxy.stderr
+        assert "proxy" in proxy.stderr
+        server = citas(*command, "--url", told('{"message":"The server failed"}', 500))
+        assert server.returncode == 3, server.stderr
 
 
 def test_whatever_was_decided_by_now_is_no_longer_open(told):
