@@ -8,6 +8,7 @@
 #include "api/request_json.h"
 #include "api/responses.h"
 #include "events/base/check.h"
+#include "events/base/json_text.h"
 
 namespace citas::api {
 namespace {
@@ -49,10 +50,6 @@ std::string_view to_string(Rebuild::State state) {
 
 double seconds(std::chrono::milliseconds duration) {
   return std::chrono::duration<double>(duration).count();
-}
-
-std::string dump(const Json& document) {
-  return document.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 Json to_json(const std::vector<PartHealth>& parts) {
@@ -132,7 +129,7 @@ Reply OperationRoutes::readiness(const Call& call) const {
   for (const PartHealth& part : parts) worst = std::max(worst, part.health);
   Json body{{"status", to_string(worst)}};
   if (verbose) body["parts"] = to_json(parts);
-  auto response = json_response(worst == Health::kUnavailable ? 503 : 200, dump(body));
+  auto response = json_response(worst == Health::kUnavailable ? 503 : 200, json_text(body));
   if (response.status == 503) response.headers.push_back({"Retry-After", "1"});
   return response;
 }
@@ -154,7 +151,7 @@ Reply OperationRoutes::projections(const Call& call) const {
   if (auto wait = wait_for(minimum, Feed::kLog, committed, call.request)) return *std::move(wait);
   Json list = Json::array();
   for (const ProjectionState& state : system_.projections.list()) list.push_back(to_json(state));
-  auto response = json_response(200, dump({{"projections", std::move(list)}}));
+  auto response = json_response(200, json_text(Json{{"projections", std::move(list)}}));
   set_position(response, committed);
   return response;
 }
@@ -167,7 +164,7 @@ Reply OperationRoutes::rebuild(const Call& call) const {
   if (!started) return tl::unexpected(problem_of_rebuild(started.error()));
   for (const ProjectionState& state : system_.projections.list()) {
     if (state.status.name != name) continue;
-    auto response = json_response(202, dump(to_json(state)));
+    auto response = json_response(202, json_text(to_json(state)));
     set_position(response, system_.log.committed());
     return response;
   }

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "events/base/check.h"
+#include "events/base/json_text.h"
 
 namespace citas::api {
 namespace {
@@ -145,10 +146,6 @@ static_assert(in_order());
 
 std::string type_uri(const ProblemType& type) {
   return std::string{"/problems/"}.append(type.code);
-}
-
-std::string dump(const Json& document) {
-  return document.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 Json to_json(const ProblemType& type) {
@@ -347,15 +344,15 @@ std::string render(const Problem& problem, std::string_view request_id, Timestam
   if (!problem.errors.empty()) document["errors"] = to_json(problem.errors);
   if (problem.appointment) document["appointmentId"] = problem.appointment->value().to_string();
   if (problem.position) document["position"] = std::to_string(problem.position->value());
-  return dump(document);
+  return json_text(document);
 }
 
 std::string render_catalogue() {
   Json list = Json::array();
   for (const ProblemType& type : kCatalogue) list.push_back(to_json(type));
-  return dump({{"problems", std::move(list)}});
+  return json_text(Json{{"problems", std::move(list)}});
 }
 
-std::string render(const ProblemType& type) { return dump(to_json(type)); }
+std::string render(const ProblemType& type) { return json_text(to_json(type)); }
 
 }  // namespace citas::api

@@ -13,7 +13,9 @@
 #include "events/base/hex.h"
 #include "events/rocksdb/rocksdb_log_import.h"
 #include "ops/citas/exit_codes.h"
+#include "ops/citas/free_space.h"
 #include "ops/citas/offline_log.h"
+#include "ops/citas/print_json.h"
 
 namespace citas::ops {
 namespace {
@@ -44,12 +46,6 @@ class Throttle {
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   double passed_ = 0;
 };
-
-std::string size_text(std::uint64_t bytes) {
-  constexpr double kMib = 1 << 20;
-  if (bytes < (1 << 20)) return fmt::format("{:.1f} KiB", static_cast<double>(bytes) / 1024);
-  return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / kMib);
-}
 
 std::uint64_t size_of(const Manifest& manifest, bool only_own) {
   std::uint64_t bytes = 0;
@@ -90,15 +86,15 @@ void print_created(const backup::Created& created, std::uint64_t events, Output 
     json["addedEvents"] = events;
     json["removed"] = created.removed;
     json["damaged"] = created.damaged;
-    fmt::print("{}\n", json.dump());
+    print_json(json);
     return;
   }
   fmt::print(
       "backup: {} ({})\nevents: {} added, {} in all\nhead: {}:{}\nsize: {} added, {} in all\n",
       made.id, backup::to_string(made.kind), with_commas(events),
       with_commas(made.end().head.position.value()), position_text(made.end()),
-      to_hex(made.end().head.hash), size_text(size_of(made, true)),
-      size_text(size_of(made, false)));
+      to_hex(made.end().head.hash), format_bytes(size_of(made, true)),
+      format_bytes(size_of(made, false)));
   for (const std::string& id : created.removed) fmt::print("expired and removed: {}\n", id);
 }
 
@@ -112,7 +108,7 @@ void print_list(const backup::Catalog& catalog) {
   for (const Manifest& one : catalog.backups) {
     table.add({one.id, std::string(backup::to_string(one.kind)), format_rfc3339(one.created),
                std::to_string(one.epoch.value()), position_text(one.end()),
-               size_text(size_of(one, true)), size_text(size_of(one, false)),
+               format_bytes(size_of(one, true)), format_bytes(size_of(one, false)),
                state_of(catalog, one)});
   }
   for (const auto& one : catalog.damaged) {
@@ -131,7 +127,7 @@ void print_list_json(const backup::Catalog& catalog) {
   for (const auto& one : catalog.damaged) {
     list.push_back({{"id", one.id}, {"state", "damaged: " + one.error.message}});
   }
-  fmt::print("{}\n", Json{{"backups", std::move(list)}}.dump());
+  print_json(Json{{"backups", std::move(list)}});
 }
 
 // Those to verify: one, or all; none may have a damaged manifest.
@@ -170,7 +166,7 @@ void print_restored(const Manifest& from, const backup::Restored& restored,
               {"epoch", restored.epoch.value()},
               {"position", position},
               {"hash", hash}};
-    fmt::print("{}\n", json.dump());
+    print_json(json);
     return;
   }
   fmt::print(
@@ -288,17 +284,16 @@ int verify_backups(const BackupTarget& target) {
   bar.finish();
   if (!report) return refuse(report.error());
   if (target.output == Output::kJson) {
-    fmt::print("{}\n", Json{{"verified", true},
-                            {"backups", backups->size()},
-                            {"segments", report->segments},
-                            {"events", report->events},
-                            {"bytes", report->size_bytes}}
-                           .dump());
+    print_json(Json{{"verified", true},
+                    {"backups", backups->size()},
+                    {"segments", report->segments},
+                    {"events", report->events},
+                    {"bytes", report->size_bytes}});
     return kExitOk;
   }
   fmt::print("verified: {} backups, {} events in {} files, {}, gapless, unaltered\n",
              backups->size(), with_commas(report->events), report->segments,
-             size_text(report->size_bytes));
+             format_bytes(report->size_bytes));
   return kExitOk;
 }
 

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "events/base/clock.h"
+#include "events/base/json_text.h"
 
 namespace citas::ops {
 namespace {
@@ -26,7 +27,7 @@ std::string line_of(LogLevel level, std::string_view message,
   for (const LogField& field : fields) {
     std::visit([&](const auto& value) { line[std::string(field.name)] = value; }, field.value);
   }
-  return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return json_text(line);
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include "ops/citas/dead_letters_command.h"
 #include "ops/citas/doctor/doctor.h"
 #include "ops/citas/exit_codes.h"
+#include "ops/citas/print_json.h"
 #include "ops/citas/projections_command.h"
 #include "ops/citas/serve.h"
 #include "ops/citas/standard_streams.h"
@@ -167,7 +168,11 @@ int show_settings(const std::vector<Setting>& settings, Output output) {
     table.add({option, value.empty() ? "-" : value, source});
     list.push_back({{"option", option}, {"value", value}, {"source", source}});
   }
-  fmt::print("{}", output == Output::kJson ? list.dump() + "\n" : table.text());
+  if (output == Output::kJson) {
+    print_json(list);
+  } else {
+    fmt::print("{}", table.text());
+  }
   return kExitOk;
 }
 

@@ -10,6 +10,7 @@
 #include "ops/citas/http_client.h"
 #include "ops/citas/json_member.h"
 #include "ops/citas/offline_log.h"
+#include "ops/citas/print_json.h"
 #include "projections/all_projections.h"
 #include "projections/engine.h"
 #include "projections/inspect.h"
@@ -156,7 +157,7 @@ int list_projections(const ProjectionsTarget& target) {
   const auto list = target.data ? list_folder(*target.data) : list_server(client);
   if (!list) return refuse(list.error());
   if (target.output == Output::kJson) {
-    fmt::print("{}\n", Json{{"projections", *list}}.dump());
+    print_json(Json{{"projections", *list}});
     return kExitOk;
   }
   Table table({"PROJECTION", "VERSION", "POSITION", "LAG", "DIGEST"});

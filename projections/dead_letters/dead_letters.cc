@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "events/base/json_text.h"
 #include "projections/appointments/appointment_row.h"
 #include "projections/fields.h"
 
@@ -46,7 +47,7 @@ std::string encode(const LetterRow& row, const Json& json) {
   std::string bytes(1, static_cast<char>(row.state));
   append_big_endian(bytes, row.first.value());
   append_big_endian(bytes, row.changed_at.value());
-  return bytes.append(json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  return bytes.append(json_text(json));
 }
 
 std::string encode(const LetterSummary& summary) {

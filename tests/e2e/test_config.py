@@ -48,6 +48,13 @@ def test_an_at_sign_hides_nothing_but_a_password():
     assert settings("--data", "/srv/citas@pe")["--data"] == ("/srv/citas@pe", "flag")
 
 
+def test_a_folder_of_any_name_is_shown():
+    """A name on a disk is bytes, and need not be text."""
+    shown = citas("config", "show", "-o", "json", "--data", b"/srv/\xff".decode(errors="surrogateescape"))
+    assert shown.returncode == 0, shown.stderr
+    assert "/srv/\ufffd" in shown.stdout
+
+
 def test_what_serve_would_refuse_is_refused():
     refused = citas("config", "show", "--listen", "somewhere")
     assert refused.returncode == 2
