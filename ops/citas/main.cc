@@ -304,6 +304,7 @@ void add_projections(CLI::App& app, Action& action) {
       *projections.add_subcommand("rebuild", "Build a read model anew beside the one that serves");
   rebuild.add_option("name", flags->name, "Its name")->required();
   add_source(rebuild, flags->source, false);
+  add_output(rebuild, flags->target.output);
   rebuild.add_flag("--quiet", flags->target.quiet, "No progress");
   rebuild.callback([flags, &action] {
     action = [flags] { return rebuild_projection(flags->resolved(), flags->name); };
@@ -399,6 +400,7 @@ void add_tour(CLI::App& app, Action& action) {
       ->check(CLI::Range(1, 1'000'000));
   command.add_option("--clients", options->clients, "Connections")->check(CLI::Range(1, 256));
   command.add_option("--seed", options->seed, "Repeats the same tour");
+  add_output(command, options->output);
   command.add_flag("--quiet", options->quiet, "No progress");
   command.callback([options, &action] { action = [options] { return tour(*options); }; });
 }

@@ -66,34 +66,19 @@ Result<Json> list_server(HttpClient& client) {
   return json["projections"];
 }
 
-int report(std::string_view name, bool identical, std::uint64_t events, double seconds) {
-  fmt::print("{}: rebuilt from {} events in {:.1f} s ({} events/s)\n", name, with_commas(events),
-             seconds,
-             with_commas(static_cast<std::uint64_t>(static_cast<double>(events) /
-                                                    std::max(seconds, 0.001))));
-  if (identical) {
-    fmt::print("identical to the one that it replaced\n");
-    return kExitOk;
-  }
-  fmt::print("DIFFERENT from the one that it replaced: what had been served was wrong\n");
-  return kExitMismatch;
-}
-
-int rebuild_folder(const ProjectionsTarget& target, const std::string& name) {
+Result<Rebuilt> rebuild_folder(const ProjectionsTarget& target, const std::string& name) {
   const auto offline = OfflineLog::open(*target.data, RocksDbEventLog::Mode::kReadOnly);
-  if (!offline) return refuse(offline.error());
+  if (!offline) return failure(offline.error());
   projections::RocksDbGenerations generations(*target.data / "projections");
   auto engine = projections::ProjectionEngine::open((*offline)->log(), (*offline)->codec(),
                                                     (*offline)->clock(), generations,
                                                     projections::all_projections(), {});
-  if (!engine) return refuse(engine.error());
+  if (!engine) return failure(engine.error());
   ProgressBar bar(name, "events", target.quiet);
   const auto rebuilt =
       (*engine)->rebuild(name, {}, [&](const projections::Progress& p) { bar.update(p); });
-  bar.finish();
-  if (!rebuilt) return refuse(rebuilt.error());
-  return report(name, rebuilt->is_identical(), rebuilt->events,
-                std::chrono::duration<double>(rebuilt->duration).count());
+  if (!rebuilt) return failure(rebuilt.error());
+  return Rebuilt{name, rebuilt->is_identical(), rebuilt->events, rebuilt->duration};
 }
 
 std::optional<Json> find(const Json& list, const std::string& name) {
@@ -133,21 +118,20 @@ Result<Json> follow(HttpClient& client, const ProjectionsTarget& target, const s
   }
 }
 
-int rebuild_server(const ProjectionsTarget& target, const std::string& name) {
+Result<Rebuilt> rebuild_server(const ProjectionsTarget& target, const std::string& name) {
   HttpClient client(target.url);
   const auto started = client.post("/projections/" + name + "/rebuild", "{}");
-  if (!started) return refuse(started.error());
-  if (started->status != 202) return refuse(problem_of(*started));
+  if (!started) return failure(started.error());
+  if (started->status != 202) return failure(problem_of(*started));
   const auto ended = follow(client, target, name);
-  if (!ended) return refuse(ended.error());
+  if (!ended) return failure(ended.error());
   if (text_member(*ended, "state") != "completed") {
-    return refuse(
-        {ErrorCode::kUnavailable,
-         "the rebuild failed: " + member_or(*ended, "reason", std::string("no reason given"))});
+    return failure(
+        ErrorCode::kUnavailable,
+        "the rebuild failed: " + member_or(*ended, "reason", std::string("no reason given")));
   }
   const projections::Progress progress = progress_of(*ended);
-  return report(name, member_or(*ended, "identical", false), progress.done,
-                std::chrono::duration<double>(progress.elapsed).count());
+  return Rebuilt{name, member_or(*ended, "identical", false), progress.done, progress.elapsed};
 }
 
 }  // namespace
@@ -172,9 +156,37 @@ int list_projections(const ProjectionsTarget& target) {
   return kExitOk;
 }
 
+double seconds_of(const Rebuilt& rebuilt) {
+  return std::chrono::duration<double>(rebuilt.duration).count();
+}
+
+Result<Rebuilt> rebuild(const ProjectionsTarget& target, const std::string& name) {
+  return target.data ? rebuild_folder(target, name) : rebuild_server(target, name);
+}
+
+void print_rebuilt(const Rebuilt& rebuilt) {
+  const double seconds = seconds_of(rebuilt);
+  const double rate = static_cast<double>(rebuilt.events) / std::max(seconds, 0.001);
+  fmt::print("{}: rebuilt from {} events in {:.1f} s ({} events/s)\n", rebuilt.name,
+             with_commas(rebuilt.events), seconds, with_commas(static_cast<std::uint64_t>(rate)));
+  fmt::print("{} the one that it replaced{}\n",
+             rebuilt.identical ? "identical to" : "DIFFERENT from",
+             rebuilt.identical ? "" : ": what had been served was wrong");
+}
+
 int rebuild_projection(const ProjectionsTarget& target, const std::string& name) {
   if (const Status known = check_name(name); !known) return refuse(known.error());
-  return target.data ? rebuild_folder(target, name) : rebuild_server(target, name);
+  const auto rebuilt = rebuild(target, name);
+  if (!rebuilt) return refuse(rebuilt.error());
+  if (target.output == Output::kJson) {
+    print_json(Json{{"name", rebuilt->name},
+                    {"identical", rebuilt->identical},
+                    {"events", rebuilt->events},
+                    {"seconds", seconds_of(*rebuilt)}});
+  } else {
+    print_rebuilt(*rebuilt);
+  }
+  return rebuilt->identical ? kExitOk : kExitMismatch;
 }
 
 }  // namespace citas::ops

@@ -1,10 +1,13 @@
 // `citas projections list|rebuild`: on a running server, or with --data on a stopped one's folder.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 
+#include "events/base/result.h"
 #include "ops/citas/terminal.h"
 
 namespace citas::ops {
@@ -15,6 +18,19 @@ struct ProjectionsTarget {
   Output output = Output::kTable;
   bool quiet = false;
 };
+
+// What came of a rebuild.
+struct Rebuilt {
+  std::string name;
+  bool identical = false;  // to the one that it replaced
+  std::uint64_t events = 0;
+  std::chrono::milliseconds duration{0};
+};
+double seconds_of(const Rebuilt& rebuilt);
+// Rebuilds one, and returns when that has ended. The errors are for the operator.
+Result<Rebuilt> rebuild(const ProjectionsTarget& target, const std::string& name);
+// In words for people.
+void print_rebuilt(const Rebuilt& rebuilt);
 
 // Both return the process's exit code. A rebuild that found the old read model wrong has replaced
 // it, and ends with kExitMismatch.

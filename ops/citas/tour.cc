@@ -15,6 +15,7 @@
 #include "ops/citas/exit_codes.h"
 #include "ops/citas/http_client.h"
 #include "ops/citas/json_member.h"
+#include "ops/citas/print_json.h"
 #include "ops/citas/projections_command.h"
 #include "ops/citas/terminal.h"
 
@@ -191,8 +192,8 @@ class Tour {
     book();
     if (const Status settled = settle(); !settled) return refuse(settled.error());
     check_reads();
-    print();
-    const bool same = rebuild();
+    if (is_table()) print_account();
+    const bool same = rebuild_all();
     check(same, "a rebuilt projection differs from the one that served");
     return conclude();
   }
@@ -221,9 +222,9 @@ class Tour {
           TourClient client(options_, first_schedule_, number);
           for (std::size_t i; (i = next++) < options_.requests;) {
             client.book_one(fmt::format("tour-{}-{}-{}", first_schedule_, options_.seed, i));
-            if (number == 0)
-              bar.update(
-                  progress(std::min(next.load(), options_.requests), options_.requests, started));
+            if (number > 0) continue;
+            const std::size_t begun = std::min(next.load(), options_.requests);
+            bar.update(progress_since(started, begun, options_.requests));
           }
           const std::lock_guard lock(mutex);
           account_.add(client.take_account());
@@ -234,20 +235,13 @@ class Tour {
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   }
 
-  static projections::Progress progress(std::size_t done, std::size_t total,
-                                        std::chrono::steady_clock::time_point started) {
-    return {done, total,
-            std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
-                                                                  started)};
-  }
-
   // Follows the log until every appointment has come to an outcome.
   Status settle() {
     const auto started = std::chrono::steady_clock::now();
     ProgressBar bar("settling", "appointments", options_.quiet);
     for (;;) {
       if (const Status read = read_new_events(); !read) return read;
-      bar.update(progress(ledger_.settled, account_.accepted, started));
+      bar.update(progress_since(started, ledger_.settled, account_.accepted));
       if (ledger_.settled >= account_.accepted) return {};
       if (std::chrono::steady_clock::now() - started > kSettleTime) {
         check(false,
@@ -294,16 +288,21 @@ class Tour {
     check(account_.posts == options_.requests, "some requests were not sent");
   }
 
-  void print() const {
-    std::vector<double> settle_ms;
+  // From the booking to its confirmation.
+  std::vector<double> settle_ms() const {
+    std::vector<double> times;
     for (const auto& [id, life] : ledger_.lives) {
-      if (life.confirmed)
-        settle_ms.push_back(Milliseconds(*life.confirmed - life.requested).count());
+      if (life.confirmed) times.push_back(Milliseconds(*life.confirmed - life.requested).count());
     }
-    fmt::print("\n{:<28}{:>12}\n", "requests", with_commas(account_.posts));
+    return times;
+  }
+
+  void print_account() const {
     const auto row = [](std::string_view name, const std::string& value) {
       fmt::print("{:<28}{:>12}\n", name, value);
     };
+    fmt::print("\n");
+    row("requests", with_commas(account_.posts));
     row("accepted", with_commas(account_.accepted));
     row("refused as taken", with_commas(account_.taken));
     row("repeated, same outcome", with_commas(account_.replayed));
@@ -311,15 +310,40 @@ class Tour {
     row("cancelled", with_commas(cancelled_));
     row("POST p50", milliseconds(percentile(account_.post_ms, 0.50)));
     row("POST p99", milliseconds(percentile(account_.post_ms, 0.99)));
-    row("POST to completed p50", milliseconds(percentile(settle_ms, 0.50)));
-    row("POST to completed p99", milliseconds(percentile(settle_ms, 0.99)));
+    row("POST to completed p50", milliseconds(percentile(settle_ms(), 0.50)));
+    row("POST to completed p99", milliseconds(percentile(settle_ms(), 0.99)));
     row("events appended", with_commas(ledger_.events));
     row("booking took", fmt::format("{:.1f} s", booking_seconds_));
     fmt::print("\n");
     std::fflush(stdout);
   }
 
-  bool rebuild() {
+  void print_all() const {
+    Json projections = Json::array();
+    for (const Rebuilt& one : rebuilt_) {
+      projections.push_back({{"name", one.name},
+                             {"identical", one.identical},
+                             {"events", one.events},
+                             {"seconds", seconds_of(one)}});
+    }
+    print_json(Json{{"requests", account_.posts},
+                    {"accepted", account_.accepted},
+                    {"refusedAsTaken", account_.taken},
+                    {"repeated", account_.replayed},
+                    {"completed", completed_},
+                    {"cancelled", cancelled_},
+                    {"postP50Ms", percentile(account_.post_ms, 0.50)},
+                    {"postP99Ms", percentile(account_.post_ms, 0.99)},
+                    {"completedP50Ms", percentile(settle_ms(), 0.50)},
+                    {"completedP99Ms", percentile(settle_ms(), 0.99)},
+                    {"events", ledger_.events},
+                    {"bookingSeconds", booking_seconds_},
+                    {"projections", std::move(projections)},
+                    {"addsUp", account_.wrong.empty()}});
+  }
+
+  // Whether all were, and each is the same as before.
+  bool rebuild_all() {
     const ProjectionsTarget target{
         .url = options_.url, .data = std::nullopt, .quiet = options_.quiet};
     const auto list = get_ok(http_, "/projections");
@@ -328,19 +352,26 @@ class Tour {
     const Json all = json.is_object() ? json.value("projections", Json::array()) : Json::array();
     bool same = !all.empty();
     for (const Json& projection : all) {
-      const auto name = text_member(projection, "name");
-      same = rebuild_projection(target, name) == kExitOk && same;
+      const auto rebuilt = rebuild(target, text_member(projection, "name"));
+      same = rebuilt && rebuilt->identical && same;
+      if (!rebuilt) refuse(rebuilt.error());
+      if (!rebuilt) continue;
+      if (is_table()) print_rebuilt(*rebuilt);
+      rebuilt_.push_back(*rebuilt);
     }
     return same;
   }
+
+  bool is_table() const { return options_.output == Output::kTable; }
 
   void check(bool holds, std::string otherwise) {
     if (!holds) account_.wrong.push_back(std::move(otherwise));
   }
 
   int conclude() const {
+    if (!is_table()) print_all();
     if (account_.wrong.empty()) {
-      fmt::print("\nEverything adds up.\n");
+      if (is_table()) fmt::print("\nEverything adds up.\n");
       return kExitOk;
     }
     std::map<std::string, std::size_t> counted;
@@ -359,6 +390,7 @@ class Tour {
   std::size_t completed_ = 0, cancelled_ = 0;
   Account account_;
   Ledger ledger_;
+  std::vector<Rebuilt> rebuilt_;
 };
 
 }  // namespace

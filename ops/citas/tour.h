@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string>
 
+#include "ops/citas/terminal.h"
+
 namespace citas::ops {
 
 struct TourOptions {
@@ -14,6 +16,7 @@ struct TourOptions {
   std::size_t requests = 4'000;
   std::size_t clients = 16;
   std::uint64_t seed = 1;
+  Output output = Output::kTable;
   bool quiet = false;
 };
 

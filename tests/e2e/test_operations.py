@@ -183,6 +183,25 @@ def test_a_rebuild_while_serving_gives_the_same(new_server):
         assert after[name]["position"] == projection["position"]
 
 
+def test_programs_read_what_came_of_a_rebuild_and_of_a_tour(new_server):
+    server = new_server().start()
+    url = ("--url", server.client.url, "-o", "json")
+    toured = citas("tour", *url, "--requests", 50)
+    assert toured.returncode == 0, toured.stderr
+    tour = json.loads(toured.stdout)
+    assert tour["addsUp"] is True and tour["requests"] == 50
+    assert tour["completed"] + tour["cancelled"] == tour["accepted"] > 0
+    rebuilt = citas("projections", "rebuild", "dead_letters", *url)
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    told = json.loads(rebuilt.stdout)
+    assert (told["name"], told["identical"]) == ("dead_letters", True)
+    for one in [told, *tour["projections"]]:
+        assert one["identical"] and one["events"] == tour["events"] and one["seconds"] >= 0
+    server.stop()
+    in_folder = citas("projections", "rebuild", "dead_letters", "--data", server.data, "-o", "json")
+    assert json.loads(in_folder.stdout)["events"] == tour["events"]
+
+
 def test_rebuilding_what_is_not_there_is_404(client):
     assert client.post("/projections/nothing/rebuild").status == 404
 
