@@ -71,11 +71,19 @@ class System final : public api::HealthPort {
   void follow(const FreeSpaceState& state);
   void follow(const BusDisk& disk);
   void observe(const api::ResponseObservation& response);
+
+  // system_scrape.cc
   void scrape(Metrics& metrics) const;
+  void scrape_disk(Metrics& metrics) const;
+  void scrape_commands(Metrics& metrics) const;
+  void scrape_projections(Metrics& metrics) const;
+  void scrape_dead_letters(Metrics& metrics) const;
+  void scrape_http(Metrics& metrics) const;
   void scrape_parts(Metrics& metrics) const;
   void scrape_clock(Metrics& metrics) const;
   void scrape_fanout(Metrics& metrics) const;
-  void scrape_dead_letters(Metrics& metrics) const;
+  void scrape_consumers(Metrics& metrics) const;
+
   bool reads_come_first() const;
   WorkerHooks worker_hooks();
   std::string bus_trouble() const;

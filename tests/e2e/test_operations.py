@@ -39,6 +39,10 @@ def test_readiness_names_its_parts(client):
         r"citas_relay_lag_seconds \d",
         r"citas_deliveries_total\{.*\} \d",
         r"citas_dead_letters_total\{.*\} \d",
+        r"citas_completed_total\{consumer=\"processor-PE\"\} [1-9]",
+        r"citas_consumer_recreations_total\{.*\} \d",
+        r"citas_http_connections_accepted_total [1-9]",
+        r"citas_http_requests_waiting \d",
     ],
 )
 def test_metrics(server, numbers, pattern):
