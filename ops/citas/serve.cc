@@ -126,6 +126,42 @@ std::string status_of(const ProcessorRunner& runner) {
          (trouble.empty() ? "" : "; " + trouble);
 }
 
+// Until a signal comes, or something fails for good.
+void supervise(const ProcessorRunner& runner, ShutdownSignal& shutdown, ServiceManager& manager,
+               JsonLog& log) {
+  const SystemClock clock;
+  TroubleLog troubles(words_in(log), clock);
+  Supervision supervision(manager,
+                          {.beats = [&] { return std::vector{runner.beats()}; },
+                           .left_to_start = [] { return 0; },
+                           .status = [&] { return status_of(runner); }},
+                          clock);
+  do {
+    supervision.step();
+    troubles.note("processor", runner.trouble());
+  } while (!shutdown.wait(supervision.interval()));
+}
+
+WorkerHooks hooks_of_worker(std::chrono::milliseconds check_limit, ShutdownSignal& shutdown,
+                            JsonLog& log) {
+  const auto on_fatal = [&](std::string_view piece, const Error& error) {
+    log.error("fatal", {{"piece", piece}, {"reason", std::string_view(error.message)}});
+    shutdown.request(exit_code_of(error));
+  };
+  // Its thread can be neither joined nor ended, so there is no end in order: as after a kill, the
+  // next process finds the try counted.
+  const auto on_hang = [&](std::string_view piece, const Error& error) {
+    log.last_words("fatal", {{"piece", piece}, {"reason", std::string_view(error.message)}});
+    std::_Exit(exit_code_of(error));
+  };
+  WorkerHooks hooks{.on_fatal = on_fatal,
+                    .on_processor_hangs = on_hang,
+                    .store = note_stores(log),
+                    .may_step = [] { return true; }};
+  hooks.check_limit = check_limit;
+  return hooks;
+}
+
 // Refused at the start: said to the service manager too.
 int refuse_start(const Error& error, ServiceManager& manager) {
   manager.status(error.message);
@@ -174,37 +210,14 @@ int run_worker(const WorkerOptions& options, LogLevel log_level) {
   const auto own = rules->find(options.country);
   const Codec codec;
   const SystemClock clock;
-  const OnWorkerFatal on_fatal = [&](std::string_view piece, const Error& error) {
-    log.error("fatal", {{"piece", piece}, {"reason", std::string_view(error.message)}});
-    shutdown.request(exit_code_of(error));
-  };
-  // Its thread can be neither joined nor ended, so there is no end in order: as after a kill, the
-  // next process finds the try counted.
-  const OnWorkerFatal on_hang = [&](std::string_view piece, const Error& error) {
-    log.last_words("fatal", {{"piece", piece}, {"reason", std::string_view(error.message)}});
-    std::_Exit(exit_code_of(error));
-  };
-  WorkerHooks hooks{.on_fatal = on_fatal,
-                    .on_processor_hangs = on_hang,
-                    .store = note_stores(log),
-                    .may_step = [] { return true; }};
-  hooks.check_limit = options.check_limit;
-  auto runner = ProcessorRunner::start(
-      options.country, workers::NatsOptions{.url = options.nats},
-      options.data / "countries" / options.country.text(),
-      own == rules->end() ? workers::ConfiguredRules{} : own->second, codec, clock, hooks);
+  auto runner =
+      ProcessorRunner::start(options.country, workers::NatsOptions{.url = options.nats},
+                             options.data / "countries" / options.country.text(),
+                             own == rules->end() ? workers::ConfiguredRules{} : own->second, codec,
+                             clock, hooks_of_worker(options.check_limit, shutdown, log));
   if (!runner) return refuse(runner.error());
   log.info("processing", {{"country", options.country.text()}});
-  Supervision supervision(manager,
-                          {.beats = [&] { return std::vector{(*runner)->beats()}; },
-                           .left_to_start = [] { return 0; },
-                           .status = [&] { return status_of(**runner); }},
-                          clock);
-  TroubleLog troubles(words_in(log), clock);
-  do {
-    supervision.step();
-    troubles.note("processor", (*runner)->trouble());
-  } while (!shutdown.wait(supervision.interval()));
+  supervise(**runner, shutdown, manager, log);
   manager.stopping();
   runner->reset();
   log.info("stopped");
