@@ -6,15 +6,19 @@
 #include "api/parameters.h"
 #include "api/problems.h"
 #include "api/responses.h"
+#include "events/base/hex.h"
+#include "events/base/sha256.h"
 
 namespace citas::api {
 namespace {
 
 Reply document(const Call& call, std::string body) {
   if (auto invalid = refuse_parameters(call)) return tl::unexpected(std::move(*invalid));
+  std::string tag = '"' + to_hex(sha256({body})) + '"';
   auto response = json_response(200, std::move(body));
   // Holds nobody's data, so it may be kept; it changes with the program only.
   response.headers.push_back({"Cache-Control", "no-cache"});
+  response.headers.push_back({"ETag", std::move(tag)});
   return response;
 }
 

@@ -136,6 +136,13 @@ def test_the_served_document_is_the_one_in_the_tree(client):
     assert client.get("/openapi.json").json == document
 
 
+@pytest.mark.parametrize("target", ["/openapi.json", "/problems", "/problems/slot_taken"])
+def test_a_document_is_sent_once(client, target):
+    tag = client.get(target).headers["etag"]
+    assert client.get(target, if_none_match=tag).status == 304
+    assert client.get(target, if_none_match='"another"').status == 200
+
+
 def steady(body):
     """What is the same in every such answer."""
     of_the_moment = {"appointmentId", "instance", "requestId", "timestamp", "createdAt", "updatedAt"}
