@@ -17,6 +17,7 @@
 #include "ops/citas/dead_letters_command.h"
 #include "ops/citas/doctor/doctor.h"
 #include "ops/citas/exit_codes.h"
+#include "ops/citas/init_command.h"
 #include "ops/citas/print_json.h"
 #include "ops/citas/projections_command.h"
 #include "ops/citas/serve.h"
@@ -40,6 +41,7 @@ struct ServeFlags {
   std::string access_log = "errors";
   std::string free_space_floor = "auto";
   bool insecure_bind = false;
+  bool existing_log = false;
 };
 
 Result<std::set<CountryCode>> countries_of(const std::string& option, const std::string& value) {
@@ -79,6 +81,7 @@ Result<ServeOptions> serve_options(const ServeFlags& flags) {
     options.free_space_floor_bytes = *floor;
   }
   options.insecure_bind = flags.insecure_bind;
+  options.existing_log = flags.existing_log;
   options.access_log = flags.access_log == "none"  ? AccessLog::kNone
                        : flags.access_log == "all" ? AccessLog::kAll
                                                    : AccessLog::kErrors;
@@ -120,6 +123,10 @@ void add_serve_options(CLI::App& command, ServeFlags& flags) {
       .add_flag("--insecure-bind", flags.insecure_bind,
                 "Serve beyond loopback although nobody's identity is checked")
       ->envname("CITAS_INSECURE_BIND");
+  command
+      .add_flag("--existing-log", flags.existing_log,
+                "Begin no new, empty log: where there is none, a disk may be missing (citas init)")
+      ->envname("CITAS_EXISTING_LOG");
   add_log_level(command, flags.log_level);
 }
 
@@ -413,6 +420,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   Action action;
   add_serve(app, action);
+  add_init(app, action);
   add_config(app, action);
   add_doctor(app, action);
   add_worker(app, action);

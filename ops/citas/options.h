@@ -47,6 +47,7 @@ struct ServeOptions {
   // Below it the server is read-only; without, default_floor_bytes() of the disk.
   std::optional<std::uint64_t> free_space_floor_bytes;
   bool insecure_bind = false;
+  bool existing_log = false;  // none is begun where there is none
   AccessLog access_log = AccessLog::kErrors;
 };
 

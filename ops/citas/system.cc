@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "events/base/thread_name.h"
+#include "ops/citas/doctor/host.h"
+#include "ops/citas/new_log.h"
 #include "ops/citas/pending_from_projection.h"
 #include "projections/all_projections.h"
 #include "projections/appointments/appointments_by_insured.h"
@@ -36,6 +38,7 @@ Result<std::unique_ptr<System>> System::start(
   if (const Status started = system->start_fanout(); !started) return failure(started.error());
   if (const Status started = system->start_http(); !started) return failure(started.error());
   system->watch_disk();
+  system->tell_empty_log();
   return system;
 }
 
@@ -66,12 +69,24 @@ Status System::measure_disk() {
 }
 
 Status System::open_log() {
+  const Status free = check_may_begin_log(options_.data, options_.existing_log);
+  if (!free) return free;
   auto opened =
       RocksDbEventLog::open(options_.data / "log", codec_, ids_, RocksDbEventLog::Mode::kWrite);
   if (!opened) return failure(opened.error());
   log_ = *std::move(opened);
   log_->add_commit_listener([this](Position position) { committed_.advance(position); });
   return {};
+}
+
+// What a new system and one without its disk have in common.
+void System::tell_empty_log() {
+  if (log_->committed().value() > 0) return;
+  const std::string id = log_->identity().id.value().to_string();
+  json_log_.warning(
+      "the log is empty; if it should not be, stop the server and see what is mounted",
+      {{"log_id", std::string_view(id)},
+       {"place", std::string_view(describe_place(options_.data / "log"))}});
 }
 
 Status System::open_projections() {

@@ -61,6 +61,7 @@ class System final : public api::HealthPort {
   System(const ServeOptions& options, JsonLog& log, std::function<void(const Error&)> on_fatal);
   Status measure_disk();
   Status open_log();
+  void tell_empty_log();
   Status open_projections();
   void make_sequencer();
   Result<workers::NatsOptions> start_bus();

@@ -74,13 +74,18 @@ Finding check_lock(const std::optional<LockHolder>& holder) {
 
 Finding check_log(const LogFacts& facts) {
   const std::string path = facts.folder.string();
+  if (!facts.may_be_begun) return fail(kLog, facts.may_be_begun.error().message, "");
   if (!facts.exists) {
-    return warn(kLog, "there is no log in " + path,
-                "citas serve creates an empty one; if there should be one, check --data, or see "
-                "ops/runbooks/restore-to-a-point-in-time.md");
+    return warn(kLog, "there is no log in " + facts.place,
+                "citas serve creates an empty one; if there should be one, check --data and what "
+                "is mounted, or see ops/runbooks/restore-to-a-point-in-time.md");
   }
   if (facts.end) {
     const Head& head = facts.end->head;
+    if (head.position.value() == 0) {
+      return warn(kLog, "the log in " + facts.place + " is empty",
+                  "if it should hold something, stop the server and see what is mounted");
+    }
     return ok(kLog, fmt::format("ends at position {}, epoch {}, as its head marker says; citas "
                                 "verify proves all of it",
                                 head.position.value(), head.epoch.value()));

@@ -36,12 +36,20 @@ struct LogFacts {
   std::filesystem::path folder;
   bool exists = false;
   Result<LogEnd> end;
+  std::string place = {};    // the folder, its file system, and where that is mounted
+  Status may_be_begun = {};  // by a server, where there is none
+};
+
+struct BackupFacts {
+  std::filesystem::path folder;
+  Result<std::optional<Timestamp>> last;  // when the newest whole one of this log was made
+  Timestamp now;
 };
 
 FolderFacts look_at_folder(const std::filesystem::path& data);
 std::optional<LockHolder> look_at_lock(const std::filesystem::path& data);
-// Opens it as one that is being written to, without a lock.
-LogFacts look_at_log(const std::filesystem::path& data);
+// Opens it as one that is being written to, without a lock. `must_exist`: --existing-log.
+LogFacts look_at_log(const std::filesystem::path& data, bool must_exist);
 // Names of what an interrupted or finished job of an operator has left in the folder.
 std::vector<std::string> look_for_leftovers(const std::filesystem::path& data);
 

@@ -41,7 +41,7 @@ Findings examine_all(const DoctorOptions& options) {
   const auto holder = look_at_lock(serve.data);
   std::optional<pid_t> server;
   if (holder && holder->process.is_server()) server = holder->process.pid;
-  const LogFacts log = look_at_log(serve.data);
+  const LogFacts log = look_at_log(serve.data, serve.existing_log);
 
   Findings all{check_folder(look_at_folder(serve.data)), check_lock(holder), check_log(log),
                check_leftovers(look_for_leftovers(serve.data))};

@@ -1,5 +1,5 @@
-#include "events/base/folder.h"
 #include "ops/citas/doctor/data.h"
+#include "ops/citas/new_log.h"
 #include "ops/citas/offline_log.h"
 
 namespace citas::ops::doctor {
@@ -18,16 +18,11 @@ Result<LogEnd> end_of(const std::filesystem::path& data) {
 
 }  // namespace
 
-LogFacts look_at_log(const std::filesystem::path& data) {
+LogFacts look_at_log(const std::filesystem::path& data, bool must_exist) {
   const std::filesystem::path folder = data / "log";
-  // What this user may not look into is not missing: opening it says so.
-  const bool is_accessible = check_accessible(folder).has_value();
-  std::error_code ignored;
-  const auto exists = [&](const char* name) {
-    return std::filesystem::exists(folder / name, ignored);
-  };
-  if (is_accessible && !exists("db") && !exists("HEAD")) return {folder, false, LogEnd{}};
-  return {folder, true, end_of(data)};
+  const std::string place = describe_place(folder);
+  if (has_log(data)) return {folder, true, end_of(data), place};
+  return {folder, false, LogEnd{}, place, check_may_begin_log(data, must_exist)};
 }
 
 }  // namespace citas::ops::doctor

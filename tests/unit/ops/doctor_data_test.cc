@@ -104,6 +104,20 @@ TEST(DoctorLog, IsNotThereYet) {
   EXPECT_THAT(finding.next, HasSubstr("restore-to-a-point-in-time.md"));
 }
 
+TEST(DoctorLog, MayNotBeBegun) {
+  const Finding finding = check_log({"data/log", false, LogEnd{}, "data/log (ext4, mounted at /)",
+                                     failure(ErrorCode::kFailedPrecondition, "mount its disk")});
+  EXPECT_EQ(finding.verdict, Verdict::kFail);
+  EXPECT_EQ(finding.what, "mount its disk");
+}
+
+TEST(DoctorLog, IsEmpty) {
+  const Finding finding = check_log(
+      {"data/log", true, LogEnd{{Epoch{1}, Position{0}, {}}, {}}, "data/log (ext4, mounted at /)"});
+  EXPECT_EQ(finding.verdict, Verdict::kWarn);
+  EXPECT_THAT(finding.what, HasSubstr("(ext4, mounted at /)"));
+}
+
 TEST(DoctorLog, IsDamaged) {
   const Finding finding = check_log(
       {"data/log", true, failure(ErrorCode::kCorruption, "it ends before its marker; see …")});
