@@ -39,6 +39,20 @@ bool is_for_now(const Error& error) { return error.code == ErrorCode::kUnavailab
 
 }  // namespace
 
+Status check_streams_are_free(Bus& bus, const LogIdentity& log, const MayReplace& may_replace) {
+  if (!may_replace) return {};
+  const auto last = bus.last_message(kEventsStream);
+  if (!last) return {};
+  const auto source = find_header(last->headers, kSourceHeader);
+  if (!source || *source == log.source() || may_replace(*source)) return {};
+  return failure(ErrorCode::kFailedPrecondition,
+                 "the streams of the bus are of another log, " + std::string(*source) +
+                     ", and this is " + log.source() +
+                     ": give each a bus of its own, and see whether the right disk is mounted; if "
+                     "that log is given up, --replaces-log lets its streams be deleted; see "
+                     "ops/runbooks/lost-bus.md");
+}
+
 Result<std::unique_ptr<Relay>> Relay::open(const EventLog& log, Bus& bus, const Clock& clock,
                                            const RelayOptions& options) {
   auto publisher = bus.open_publisher({.window = options.window});
@@ -79,6 +93,7 @@ Result<bool> Relay::reconcile() {
   const bool nothing_waits = *end == log_.committed();
   if (nothing_waits) refusal_.clear();
   is_ours_ = true;
+  bus_is_ours_ = true;
   tell_trouble();
   sent_ = *end;
   chain_.begin(sent_);
@@ -123,6 +138,10 @@ Result<bool> Relay::audit() {
 }
 
 Result<Position> Relay::bring_in_line() {
+  if (auto free = check_streams_are_free(bus_, log_.identity(), options_.may_replace); !free) {
+    bus_is_ours_ = false;
+    return failure(std::move(free.error()));
+  }
   if (auto ensured = ensure_streams(bus_); !ensured) return failure(std::move(ensured.error()));
   if (auto mended = mend_other_streams(); !mended) return failure(std::move(mended.error()));
   if (difference_) return make_again(*difference_);

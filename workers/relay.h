@@ -9,11 +9,14 @@
 // (stream_audit.h). What an operator deletes, purges or writes behind its back shows in the state
 // of the streams, which it asks for every two seconds. Streams that it had filled and finds to be
 // of another log were taken by a server that should have a bus of its own: they are taken back,
-// after pauses that grow, and it is told for as long as it goes on.
+// after pauses that grow, and it is told for as long as it goes on. On a bus that others may use,
+// too, streams of another log are not deleted at all, unless that log is named: they may be a
+// running server's, or the last copy of a log that is lost.
 //
 // Thread-safety: step() on one thread; stats() on any.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -21,6 +24,7 @@
 
 #include "events/base/clock.h"
 #include "events/event_log.h"
+#include "events/log_identity.h"
 #include "workers/bus.h"
 #include "workers/counters.h"
 #include "workers/country_chain.h"
@@ -30,10 +34,19 @@
 
 namespace citas::workers {
 
+// Whether the streams of another log, named by its source, may be deleted for this one's. Null:
+// those of any.
+using MayReplace = std::function<bool(std::string_view source)>;
+
+// Ok: the streams are this log's, or nobody's, or may be replaced, or the bus does not tell now.
+// FailedPrecondition: says whose they are, and what to do.
+Status check_streams_are_free(Bus& bus, const LogIdentity& log, const MayReplace& may_replace);
+
 struct RelayOptions {
   std::size_t window = 2'048;   // events in flight
   std::size_t max_batch = 512;  // events read and published in one step
   AuditOptions audit = {};
+  MayReplace may_replace = {};
   // Told why, whenever the streams are deleted and made again; on the relay's thread.
   std::function<void(const std::string& why)> on_replaced = [](const std::string&) {};
 };
@@ -56,6 +69,12 @@ class Relay final : public Piece {
   // Error: Corruption, the log cannot be read.
   Result<bool> step() override;
   RelayStats stats() const;
+  // Somebody finds that the bus does not deliver what the log has: all that the stream holds is
+  // compared once more, though not again for ten minutes. Any thread.
+  void doubt_stream() { doubted_ = true; }
+  // Whether the streams were this log's when they were last looked at; false before that. Who takes
+  // part in what happens on a bus of another log takes its messages away. Any thread.
+  bool bus_is_ours() const { return bus_is_ours_; }
   // Why the streams cannot be brought in line with the log, or what the bus said when it refused an
   // event: that stays until it takes one. Empty when all is well. Any thread.
   std::string trouble() const { return trouble_.text(); }
@@ -129,6 +148,8 @@ class Relay final : public Piece {
   std::string refusal_;              // of an event, while none was taken since
   bool refused_since_look_ = false;  // what is refused after the first follows from it
 
+  std::atomic<bool> bus_is_ours_{false};
+  std::atomic<bool> doubted_{false};
   Counter acknowledged_;
   Counter oldest_waiting_ms_;  // its time since 1970; 0 when nothing waits
   Counter rebuilds_;

@@ -9,6 +9,9 @@ namespace {
 // Steps take milliseconds. One that takes longer waits for a bus that does not answer, and would do
 // so for seconds, several times in turn.
 constexpr std::chrono::seconds kStopPatience{1};
+// For a bus to be reached. Whose it is, is better found out before anything is promised.
+constexpr std::chrono::seconds kFirstLookPatience{1};
+constexpr std::chrono::milliseconds kNap{20};
 
 void join(std::unique_ptr<workers::WorkerThread>& thread, workers::NatsBus& bus,
           std::chrono::steady_clock::time_point deadline) {
@@ -103,9 +106,20 @@ Result<std::unique_ptr<FanOut::Line>> FanOut::connect(const workers::NatsOptions
   return line;
 }
 
+// A bus that does not answer yet tells nothing. The relay looks again, and the others wait for it.
+Status FanOut::check_bus(const LogIdentity& log, const WorkerHooks& hooks) {
+  if (!hooks.may_replace) return {};
+  const auto deadline = std::chrono::steady_clock::now() + kFirstLookPatience;
+  while (!connected() && std::chrono::steady_clock::now() < deadline) {
+    publishing_->wakeup.wait_for(kNap);
+  }
+  return workers::check_streams_are_free(*publishing_->bus, log, hooks.may_replace);
+}
+
 Status FanOut::open_pieces(const FanOutParts& parts, const WorkerHooks& hooks) {
-  auto relay = workers::Relay::open(parts.log, *publishing_->bus, parts.clock,
-                                    {.on_replaced = hooks.on_streams_replaced});
+  auto relay = workers::Relay::open(
+      parts.log, *publishing_->bus, parts.clock,
+      {.may_replace = hooks.may_replace, .on_replaced = hooks.on_streams_replaced});
   if (!relay) return failure(relay.error());
   relay_ = *std::move(relay);
   auto reconciler =
@@ -130,7 +144,15 @@ void FanOut::start_threads(const WorkerHooks& hooks) {
   recording_->thread = std::make_unique<workers::WorkerThread>(
       "confirmations", recording_->wakeup,
       std::vector<workers::Piece*>{confirmations_.get(), dead_letters_.get()}, hooks.on_fatal,
-      hooks.may_step);
+      behind_relay(hooks).may_step);
+}
+
+// Nobody takes part in what happens on a bus of another log.
+WorkerHooks FanOut::behind_relay(WorkerHooks hooks) const {
+  hooks.may_step = [this, may_step = hooks.may_step] {
+    return relay_->bus_is_ours() && may_step();
+  };
+  return hooks;
 }
 
 Result<std::unique_ptr<FanOut>> FanOut::start(const FanOutParts& parts,
@@ -140,11 +162,15 @@ Result<std::unique_ptr<FanOut>> FanOut::start(const FanOutParts& parts,
                                               const RulesByCountry& rules,
                                               const WorkerHooks& hooks) {
   std::unique_ptr<FanOut> fanout(new FanOut);
-  for (auto* line : {&fanout->publishing_, &fanout->recording_}) {
-    auto connected = connect(nats);
-    if (!connected) return failure(connected.error());
-    *line = *std::move(connected);
+  auto publishing = connect(nats);
+  if (!publishing) return failure(publishing.error());
+  fanout->publishing_ = *std::move(publishing);
+  if (const Status free = fanout->check_bus(parts.log.identity(), hooks); !free) {
+    return failure(free.error());
   }
+  auto recording = connect(nats);
+  if (!recording) return failure(recording.error());
+  fanout->recording_ = *std::move(recording);
   if (const Status opened = fanout->open_pieces(parts, hooks); !opened)
     return failure(opened.error());
   parts.log.add_commit_listener(
@@ -154,7 +180,7 @@ Result<std::unique_ptr<FanOut>> FanOut::start(const FanOutParts& parts,
     auto runner =
         ProcessorRunner::start(country, nats, countries_folder / country.text(),
                                own == rules.end() ? workers::ConfiguredRules{} : own->second,
-                               parts.codec, parts.clock, hooks);
+                               parts.codec, parts.clock, fanout->behind_relay(hooks));
     if (!runner) return failure(runner.error());
     fanout->processors_.push_back(*std::move(runner));
   }

@@ -50,6 +50,8 @@ struct WorkerHooks {
   std::function<bool()> may_step;
   // The streams did not match the log, and are made again from it.
   std::function<void(const std::string& why)> on_streams_replaced = [](const std::string&) {};
+  // Whose streams may be deleted for this log's; null: anybody's, of a bus that is nobody else's.
+  workers::MayReplace may_replace = {};
   std::chrono::milliseconds check_limit = workers::kDefaultCheckLimit;
 };
 
@@ -115,7 +117,8 @@ struct FanOutParts {
 
 class FanOut {
  public:
-  // Adds a commit listener to the log: start it before the first append.
+  // Adds a commit listener to the log: start it before the first append. FailedPrecondition: the
+  // streams of the bus are another log's, and stay so (WorkerHooks::may_replace).
   static Result<std::unique_ptr<FanOut>> start(const FanOutParts& parts,
                                                const workers::NatsOptions& nats,
                                                const std::set<CountryCode>& processors,
@@ -144,7 +147,9 @@ class FanOut {
   };
   FanOut() = default;
   static Result<std::unique_ptr<Line>> connect(const workers::NatsOptions& nats);
+  Status check_bus(const LogIdentity& log, const WorkerHooks& hooks);
   Status open_pieces(const FanOutParts& parts, const WorkerHooks& hooks);
+  WorkerHooks behind_relay(WorkerHooks hooks) const;
   void start_threads(const WorkerHooks& hooks);
 
   std::unique_ptr<Line> publishing_;  // relay and reconciler

@@ -34,6 +34,7 @@ struct ServeFlags {
   std::string data = "./data";
   std::string listen = "127.0.0.1:8080";
   std::string nats = "managed";
+  std::string replaces_log;
   std::string workers = "all";
   std::string countries = "PE,CL";
   std::string country_rules, address_file;
@@ -62,6 +63,14 @@ Result<ServeOptions> serve_options(const ServeFlags& flags) {
       return failure(bus.error().code,
                      "--nats: neither managed nor none, and " + bus.error().message);
     }
+  }
+  if (!flags.replaces_log.empty()) {
+    const auto id = Uuid::parse(flags.replaces_log);
+    if (!id) {
+      return failure(ErrorCode::kInvalidArgument,
+                     "--replaces-log: '" + flags.replaces_log + "' is not the id of a log");
+    }
+    options.replaces_log = LogId{*id};
   }
   const auto countries = countries_of("--countries", flags.countries);
   if (!countries) return failure(countries.error());
@@ -100,6 +109,10 @@ void add_serve_options(CLI::App& command, ServeFlags& flags) {
       ->envname("CITAS_LISTEN");
   command.add_option("--nats", flags.nats, "managed, none, or the URL of a NATS server")
       ->envname("CITAS_NATS");
+  command
+      .add_option("--replaces-log", flags.replaces_log,
+                  "Id of a log that was given up: its streams on a bus of others are deleted")
+      ->envname("CITAS_REPLACES_LOG");
   command
       .add_option("--workers", flags.workers,
                   "Countries whose processors run in this process: all, none, or PE,CL")

@@ -40,6 +40,8 @@ struct ServeOptions {
   ListenAddress listen{"127.0.0.1", 8080};
   // "managed", "none", or the URL of a NATS server.
   std::string nats = "managed";
+  // The log, given up, whose streams on a bus of others this server's log takes the place of.
+  std::optional<LogId> replaces_log;
   std::set<CountryCode> countries;
   std::set<CountryCode> workers;  // countries whose processors run in this process
   std::optional<std::filesystem::path> country_rules;

@@ -176,6 +176,14 @@ bool System::reads_come_first() const {
   return !engine_->is_serving() && clock_.monotonic() - started_ < kReadsComeFirst;
 }
 
+// A managed bus is this folder's alone.
+workers::MayReplace System::may_replace() const {
+  if (options_.nats == "managed") return {};
+  return [replaced = options_.replaces_log](std::string_view source) {
+    return replaced && source == LogIdentity{*replaced}.source();
+  };
+}
+
 WorkerHooks System::worker_hooks() {
   return {.on_fatal =
               [this](std::string_view piece, const Error& error) {
@@ -197,7 +205,8 @@ WorkerHooks System::worker_hooks() {
               [this](const std::string& why) {
                 json_log_.warning("the bus is no copy of the log and is filled again from it",
                                   {{"reason", std::string_view(why)}});
-              }};
+              },
+          .may_replace = may_replace()};
 }
 
 Status System::start_fanout() {

@@ -86,6 +86,7 @@ class System final : public api::HealthPort {
   void scrape_consumers(Metrics& metrics) const;
 
   bool reads_come_first() const;
+  workers::MayReplace may_replace() const;
   WorkerHooks worker_hooks();
   std::string bus_trouble() const;
   std::uint64_t unpublished() const;

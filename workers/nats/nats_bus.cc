@@ -396,8 +396,8 @@ Result<ConsumerInfo> NatsBus::consumer_info(std::string_view stream, std::string
 
 Result<std::unique_ptr<MessageSource>> NatsBus::open_source(const ConsumerSpec& spec,
                                                             std::vector<std::string> header_names) {
-  return NatsSource::open(connection_.get(), *state_, spec, std::move(header_names),
-                          last_delivery(spec.stream, spec.durable), wakeup_);
+  return std::make_unique<NatsSource>(connection_.get(), *state_, spec, std::move(header_names),
+                                      last_delivery(spec.stream, spec.durable), wakeup_);
 }
 
 Result<std::unique_ptr<Publisher>> NatsBus::open_publisher(const PublisherLimits& limits) {

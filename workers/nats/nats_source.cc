@@ -43,22 +43,28 @@ std::optional<Delivery> parse_delivery(std::string_view reply) {
                   static_cast<std::int64_t>(*stored_at)};
 }
 
-Result<std::unique_ptr<MessageSource>> NatsSource::open(
-    natsConnection* connection, const ConnectionState& state, const ConsumerSpec& spec,
-    std::vector<std::string> header_names, std::shared_ptr<LastDelivery> last, Wakeup& wakeup) {
-  std::unique_ptr<NatsSource> source(
-      new NatsSource(connection, state, std::move(header_names), std::move(last)));
-  // A consumer that was deleted and made again may send as much once more.
-  const std::size_t capacity = std::size_t{2} * spec.max_ack_pending;
-  auto inbox = NatsInbox::open(connection, deliver_subject(spec.stream, spec.durable),
-                               spec.deliver_group, capacity, wakeup);
-  if (!inbox) return failure(std::move(inbox.error()));
-  source->inbox_ = std::move(*inbox);
-  return source;
+NatsSource::NatsSource(natsConnection* connection, const ConnectionState& state,
+                       const ConsumerSpec& spec, std::vector<std::string> header_names,
+                       std::shared_ptr<LastDelivery> last, Wakeup& wakeup)
+    : connection_(connection),
+      state_(state),
+      subject_(deliver_subject(spec.stream, spec.durable)),
+      group_(spec.deliver_group),
+      // A consumer that was deleted and made again may send as much once more.
+      capacity_(std::size_t{2} * spec.max_ack_pending),
+      header_names_(std::move(header_names)),
+      last_(std::move(last)),
+      wakeup_(wakeup) {}
+
+bool NatsSource::subscribed() {
+  if (inbox_) return true;
+  auto inbox = NatsInbox::open(connection_, subject_, group_, capacity_, wakeup_);
+  if (inbox) inbox_ = std::move(*inbox);
+  return inbox_ != nullptr;
 }
 
 void NatsSource::poll(std::size_t limit, std::vector<Message>& out) {
-  if (waiting_.empty()) {
+  if (waiting_.empty() && subscribed()) {
     inbox_->take(taken_);
     for (NatsMsg& message : taken_) waiting_.push_back(std::move(message));
     taken_.clear();
@@ -72,7 +78,7 @@ void NatsSource::poll(std::size_t limit, std::vector<Message>& out) {
 }
 
 void NatsSource::discard() {
-  inbox_->take(taken_);
+  if (subscribed()) inbox_->take(taken_);
   taken_.clear();
   waiting_.clear();
 }

@@ -1,7 +1,9 @@
 // NatsSource: the receiving end of a JetStream push consumer with a deliver group.
 //
 // A plain queue subscription to the consumer's fixed deliver subject: it survives reconnects, and
-// the consumer behind it can be deleted and made again without touching it. Acknowledging is
+// the consumer behind it can be deleted and made again without touching it. It begins when the
+// owner first polls or discards: whoever may not take part yet must not get what another source of
+// the group would then wait for. Acknowledging is
 // publishing to the message's reply subject. Sources: NATS ADR-15, "JetStream Subscribe Workflow";
 // nats.docs, "JetStream wire API", acknowledging messages.
 #pragma once
@@ -30,9 +32,9 @@ struct LastDelivery {
 class NatsSource final : public MessageSource {
  public:
   // Borrows the connection, its state and the wakeup.
-  static Result<std::unique_ptr<MessageSource>> open(
-      natsConnection* connection, const ConnectionState& state, const ConsumerSpec& spec,
-      std::vector<std::string> header_names, std::shared_ptr<LastDelivery> last, Wakeup& wakeup);
+  NatsSource(natsConnection* connection, const ConnectionState& state, const ConsumerSpec& spec,
+             std::vector<std::string> header_names, std::shared_ptr<LastDelivery> last,
+             Wakeup& wakeup);
 
   void poll(std::size_t limit, std::vector<Message>& out) override;
   void discard() override;
@@ -41,20 +43,20 @@ class NatsSource final : public MessageSource {
   Status term(const Message& message) override;
 
  private:
-  NatsSource(natsConnection* connection, const ConnectionState& state,
-             std::vector<std::string> header_names, std::shared_ptr<LastDelivery> last)
-      : connection_(connection),
-        state_(state),
-        header_names_(std::move(header_names)),
-        last_(std::move(last)) {}
+  // False while nats.c does not take the subscription: the next poll asks again.
+  bool subscribed();
   Status answer(const Message& message, const std::string& what);
   Message convert(natsMsg* message) const;
 
   natsConnection* connection_;
   const ConnectionState& state_;
-  std::vector<std::string> header_names_;
+  const std::string subject_;
+  const std::string group_;
+  const std::size_t capacity_;
+  const std::vector<std::string> header_names_;
   const std::shared_ptr<LastDelivery> last_;
-  std::unique_ptr<NatsInbox> inbox_;
+  Wakeup& wakeup_;
+  std::unique_ptr<NatsInbox> inbox_;  // null until it is subscribed
   std::vector<NatsMsg> taken_;
   std::deque<NatsMsg> waiting_;
 };

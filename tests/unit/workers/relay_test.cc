@@ -373,6 +373,41 @@ TEST_F(RelayTest, EachEventNamesTheOneBeforeItOfItsCountry) {
   EXPECT_THAT(all, ElementsAre("0", "0", "1", "3", "0", "2"));
 }
 
+// They may be a running server's, or the last copy of a log that is lost.
+TEST_F(RelayTest, StreamsOfAnotherLogAreLeftAloneWhereOthersUseTheBus) {
+  LogWorld other(2);
+  LogWorld given_up(3);
+  other.request(kPeru);
+  run(other, *relay_of(other));
+  publish_foreign("citas.confirmations.PE");
+  ASSERT_TRUE(bus_.ensure_consumer(confirmations_consumer()));
+  for (int i = 0; i < 5; ++i) world_.request(kChile);
+
+  std::string replaces = given_up.log.identity().source();
+  const MayReplace may_replace = [&](std::string_view source) { return source == replaces; };
+  const auto relay = std::move(
+      *Relay::open(world_.log, bus_, world_.clock, {.window = 8, .may_replace = may_replace}));
+  run(world_, *relay);
+  expect_copy_of(other);
+  EXPECT_EQ(bus_.stream_info(kConfirmationsStream)->messages, 1U);
+  EXPECT_TRUE(bus_.consumer_info(kConfirmationsStream, "confirmations"));
+  EXPECT_FALSE(relay->bus_is_ours());
+  EXPECT_EQ(relay->stats().rebuilds, 0U);
+  EXPECT_THAT(relay->trouble(), HasSubstr(other.log.identity().source()));
+  const Status refused = check_streams_are_free(bus_, world_.log.identity(), may_replace);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kFailedPrecondition);
+
+  replaces = other.log.identity().source();
+  EXPECT_TRUE(check_streams_are_free(bus_, world_.log.identity(), may_replace));
+  run(world_, *relay);
+  expect_copy_of(world_);
+  EXPECT_TRUE(relay->bus_is_ours());
+  EXPECT_EQ(relay->trouble(), "");
+  replaces.clear();
+  EXPECT_TRUE(check_streams_are_free(bus_, world_.log.identity(), may_replace)) << "it is ours";
+}
+
 // A mistake of configuration: nothing is to be lost by it, and somebody has to hear of it.
 TEST_F(RelayTest, AnotherServerOnTheSameBusIsToldAndNotFoughtWithoutPause) {
   LogWorld other(2);
