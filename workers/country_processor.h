@@ -83,6 +83,8 @@ class CountryProcessor final : public Piece {
   const ConsumerCounters& counters() const { return counters_; }
   // Why nothing is received; empty when all is well. Any thread.
   std::string trouble() const;
+  // Whether the bus has left out events, so that its mark waits in front of them. Any thread.
+  bool lacks_events() const { return !missing_.text().empty(); }
 
  private:
   struct Item {

@@ -51,6 +51,7 @@ class ProcessorKeeper final : public Piece {
   const ConsumerCounters& counters() const { return processor_->counters(); }
   // Why nothing moves; empty when all is well.
   std::string trouble() const;
+  bool lacks_events() const { return processor_->lacks_events(); }
 
  private:
   ProcessorKeeper(CountryStoreHome& home, const Clock& clock, Hooks hooks,

@@ -14,6 +14,8 @@ constexpr std::chrono::milliseconds kLookInterval{200};
 constexpr std::chrono::milliseconds kLagInterval{100};
 constexpr std::chrono::seconds kStreamsInterval{2};
 constexpr std::chrono::seconds kStorageInterval{5};
+// Comparing a large stream takes long, and a doubt may be wrong.
+constexpr std::chrono::minutes kDoubtInterval{10};
 // Before the streams are taken back from another server, which may only have been a mistake.
 constexpr std::chrono::milliseconds kShortestTruce{std::chrono::seconds{5}};
 constexpr std::chrono::milliseconds kLongestTruce{std::chrono::minutes{5}};
@@ -70,6 +72,7 @@ Result<bool> Relay::step() {
   if (!bus_.connected()) return settled;
   if (reconciled_ && !streams_are_as_left()) look_again();
   if (reconciled_) {
+    audit_doubted_stream();
     if (auto sound = audit(); !sound || !*sound) return sound;
     note_storage();
     auto published = publish_more();
@@ -126,6 +129,13 @@ bool Relay::is_as_left(const StreamSpec& spec, const StreamInfo& info) const {
   const bool begins_with_the_log = info.last_sequence == 0 || info.first_sequence == 1;
   return begins_with_the_log && info.last_sequence >= acknowledged_.value() &&
          info.last_sequence <= sent_.value();
+}
+
+void Relay::audit_doubted_stream() {
+  if (!doubted_.exchange(false) || audit_->is_under_way()) return;
+  if (clock_.monotonic() < next_doubt_) return;
+  next_doubt_ = clock_.monotonic() + kDoubtInterval;
+  audit_->begin(Position{acknowledged_.value()});
 }
 
 Result<bool> Relay::audit() {

@@ -109,6 +109,7 @@ class Relay final : public Piece {
   // False when a stream is not as it was left: gone, shorter, or written to by others.
   bool streams_are_as_left();
   bool is_as_left(const StreamSpec& spec, const StreamInfo& info) const;
+  void audit_doubted_stream();
   // False when a difference was found, and the streams must be made again.
   Result<bool> audit();
   Result<bool> publish_more();
@@ -142,6 +143,7 @@ class Relay final : public Piece {
   Clock::Monotonic next_streams_look_{};
   Clock::Monotonic next_lag_look_{};
   Clock::Monotonic next_storage_look_{};
+  Clock::Monotonic next_doubt_{};
   Position sent_;  // last position published
   std::uint64_t in_flight_ = 0;
   std::vector<Completion> completions_;

@@ -1,5 +1,6 @@
 #include "ops/citas/fanout.h"
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -198,6 +199,11 @@ void FanOut::stop() {
   for (const auto& line : {recording_.get(), publishing_.get()}) {
     join(line->thread, *line->bus, deadline);
   }
+}
+
+void FanOut::tick() {
+  const auto lacks = [](const auto& runner) { return runner->lacks_events(); };
+  if (std::ranges::any_of(processors_, lacks)) relay_->doubt_stream();
 }
 
 std::string FanOut::trouble() const {

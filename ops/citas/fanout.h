@@ -84,6 +84,9 @@ class ProcessorRunner {
   CountryCode country() const { return country_; }
   // Why nothing moves; empty when all is well. Any thread.
   std::string trouble() const;
+  bool lacks_events() const { return keeper_->lacks_events(); }
+  // Why its bus cannot be reached; empty while it can. Any thread.
+  std::string bus_trouble() const { return bus_->connected() ? std::string() : bus_->connection(); }
   const workers::ConsumerCounters& counters() const { return keeper_->counters(); }
   // See WorkerThread::beats().
   std::uint64_t beats() const { return thread_->beats(); }
@@ -129,6 +132,10 @@ class FanOut {
   // Joins the threads, soon also where the bus does not answer; nothing is lost, the rest is
   // redelivered. Then the sequencer may stop.
   void stop();
+
+  // About once a second: a processor that lacks events cannot ask for them, and the relay sees what
+  // is damaged in the middle of a stream only when it reads all of it.
+  void tick();
 
   bool connected() const { return publishing_->bus->connected(); }
   // What is wrong with the bus, or with a worker's place on it; empty when all is well. Any thread.

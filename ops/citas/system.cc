@@ -345,6 +345,7 @@ api::PartHealth System::dead_letters_health() const {
 
 void System::tick() {
   application_->expire_writes();
+  if (fanout_) fanout_->tick();
   // A read model that cannot be read says so elsewhere.
   if (const auto letters = dead_letters_->summary(kDefaultTenant)) {
     open_letters_ = letters->count[static_cast<std::size_t>(projections::LetterState::kOpen)];

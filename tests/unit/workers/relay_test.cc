@@ -232,6 +232,33 @@ TEST_F(RelayTest, ADamagedMessageInTheMiddleIsFoundAndTheStreamReplaced) {
   EXPECT_FALSE(bus_.consumer_info(kEventsStream, audit_consumer().durable));
 }
 
+// Nobody connects anew, and the state of the stream says nothing of it.
+TEST_F(RelayTest, AMessageDamagedMeanwhileIsFoundWhenSomebodyDoubts) {
+  for (int i = 0; i < 1'000; ++i) world_.request(kPeru);
+  auto relay = relay_of(world_);
+  run(world_, *relay);
+  run_for(std::chrono::seconds{5}, *relay);
+  broker_.damage(kEventsStream, 777);
+  run_for(std::chrono::seconds{20}, *relay);
+  EXPECT_THAT(reasons_, ElementsAre());
+  relay->doubt_stream();
+  run_for(std::chrono::seconds{5}, *relay);
+  EXPECT_THAT(reasons_, ElementsAre(HasSubstr("event 777 ")));
+  run(world_, *relay);
+  expect_copy_of(world_);
+
+  // A doubt that goes on is not followed without pause.
+  run_for(std::chrono::seconds{5}, *relay);
+  broker_.damage(kEventsStream, 500);
+  relay->doubt_stream();
+  run_for(std::chrono::seconds{20}, *relay);
+  EXPECT_EQ(reasons_.size(), 1U);
+  run_for(std::chrono::minutes{10}, *relay);
+  relay->doubt_stream();
+  run_for(std::chrono::seconds{5}, *relay);
+  EXPECT_EQ(reasons_.size(), 2U);
+}
+
 TEST_F(RelayTest, AStreamOfAnswersThatLacksSomeIsMadeAgainAlone) {
   for (int i = 0; i < 9; ++i) world_.request(kPeru);
   auto relay = relay_of(world_);
