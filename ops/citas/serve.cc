@@ -13,6 +13,7 @@
 #include "ops/citas/supervision.h"
 #include "ops/citas/system.h"
 #include "ops/citas/trouble_log.h"
+#include "workers/nats/server_url.h"
 
 namespace citas::ops {
 namespace {
@@ -120,25 +121,31 @@ Result<std::unique_ptr<System>> start(const ServeOptions& options, JsonLog& log,
                        [&](const std::string& stage) { manager.status(stage); });
 }
 
-std::string status_of(const ProcessorRunner& runner) {
-  const std::string trouble = runner.trouble();
+// What is wrong with a worker, or with its bus, which comes first.
+std::string trouble_of(const ProcessorRunner& runner, const std::string& bus_url) {
+  const std::string lost = runner.bus_trouble();
+  return lost.empty() ? runner.trouble() : "the bus at " + bus_url + " is " + lost;
+}
+
+std::string status_of(const ProcessorRunner& runner, const std::string& bus_url) {
+  const std::string trouble = trouble_of(runner, bus_url);
   return "processing " + std::string(runner.country().text()) +
          (trouble.empty() ? "" : "; " + trouble);
 }
 
 // Until a signal comes, or something fails for good.
-void supervise(const ProcessorRunner& runner, ShutdownSignal& shutdown, ServiceManager& manager,
-               JsonLog& log) {
+void supervise(const ProcessorRunner& runner, const std::string& bus_url, ShutdownSignal& shutdown,
+               ServiceManager& manager, JsonLog& log) {
   const SystemClock clock;
   TroubleLog troubles(words_in(log), clock);
   Supervision supervision(manager,
                           {.beats = [&] { return std::vector{runner.beats()}; },
                            .left_to_start = [] { return 0; },
-                           .status = [&] { return status_of(runner); }},
+                           .status = [&] { return status_of(runner, bus_url); }},
                           clock);
   do {
     supervision.step();
-    troubles.note("processor", runner.trouble());
+    troubles.note("processor", trouble_of(runner, bus_url));
   } while (!shutdown.wait(supervision.interval()));
 }
 
@@ -216,8 +223,9 @@ int run_worker(const WorkerOptions& options, LogLevel log_level) {
                              own == rules->end() ? workers::ConfiguredRules{} : own->second, codec,
                              clock, hooks_of_worker(options.check_limit, shutdown, log));
   if (!runner) return refuse(runner.error());
-  log.info("processing", {{"country", options.country.text()}});
-  supervise(**runner, shutdown, manager, log);
+  const std::string bus_url = workers::without_credentials(options.nats, "");
+  log.info("processing", {{"country", options.country.text()}, {"bus", std::string_view(bus_url)}});
+  supervise(**runner, bus_url, shutdown, manager, log);
   manager.stopping();
   runner->reset();
   log.info("stopped");

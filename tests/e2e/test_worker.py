@@ -100,3 +100,20 @@ def test_a_store_in_trouble_is_told_also_while_the_bus_is_away(new_server, nats)
     reason = next(part["reason"] for part in parts if part["name"] == "bus")
     assert "disconnected" in reason
     assert "processor-PE: its store is opened again within" in reason
+
+
+def test_a_bus_that_cannot_be_reached_is_told_and_when_it_is_again(start_worker, nats):
+    nats.kill()
+    worker = start_worker("PE")
+
+    def told(message):
+        lines = [json.loads(line) for line in worker.output().splitlines() if line[:1] == "{"]
+        return [line for line in lines if line["message"] == message]
+
+    (trouble,) = wait_until(lambda: told("in trouble"), "it says that something is wrong")
+    assert trouble["level"] == "warning" and trouble["part"] == "processor"
+    assert trouble["reason"].startswith(f"the bus at {nats.url} is disconnected: ")
+    assert told("well again") == []
+    nats.start()
+    wait_until(lambda: told("well again"), "it says that all is well")
+    assert len(told("in trouble")) == 1
