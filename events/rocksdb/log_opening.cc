@@ -216,10 +216,14 @@ Result<OpenedLog> open_beside_writer(const fs::path& folder, const LogStorage& s
                    std::nullopt};
 }
 
-Error not_ours(const Error& why) {
-  const bool in_use = why.code == ErrorCode::kFailedPrecondition;
-  return {why.code, "event log: " + why.message +
-                        (in_use ? "; stop that one first, or ask it with --url" : "")};
+Error not_ours(const Error& why, bool writing) {
+  Error told{why.code, "event log: " + why.message};
+  if (why.code == ErrorCode::kFailedPrecondition) {
+    told.message += writing ? "; stop that one first"
+                            : "; stop that one first, ask it with --url where this command takes "
+                              "that, or look at a copy";
+  }
+  return told;
 }
 
 }  // namespace
@@ -245,7 +249,7 @@ Result<OpenedLog> open_log(const fs::path& given, IdSource& ids, RocksDbEventLog
     if (!made) return failure(made.error());
   }
   auto lock = writing ? FolderLock::for_writing(folder) : FolderLock::for_reading(folder);
-  if (!lock) return failure(not_ours(lock.error()));
+  if (!lock) return failure(not_ours(lock.error(), writing));
   std::optional<Checked> checked;
   {
     if (const Status found = find_or_create(folder, ids, writing, storage); !found) {

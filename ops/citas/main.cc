@@ -444,6 +444,13 @@ int run(int argc, char** argv) {
   add_tour(app, action);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RequiredError& error) {
+    // What it does not know is not missing.
+    const auto unknown = app.remaining(/*recurse=*/true);
+    if (unknown.empty()) return app.exit(error) == 0 ? kExitOk : kExitUsage;
+    return refuse({ErrorCode::kInvalidArgument, "'" + unknown.front() +
+                                                    "' is no command or option of citas here; see "
+                                                    "citas --help"});
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitOk : kExitUsage;
   }

@@ -15,6 +15,10 @@ namespace {
 constexpr std::chrono::seconds kDrainTime{10};
 constexpr std::chrono::seconds kReadsComeFirst{5};
 
+// Not where it was asked for what it does not do (501), or in a version that it does not speak
+// (505): nobody is to be woken by what any client can send.
+bool is_fault_of_server(int status) { return status >= 500 && status != 501 && status != 505; }
+
 }  // namespace
 
 System::System(const ServeOptions& options, JsonLog& log,
@@ -294,9 +298,10 @@ void System::observe(const api::ResponseObservation& response) {
     return;
   }
   if (options_.access_log == AccessLog::kNone) return;
-  if (options_.access_log == AccessLog::kErrors && response.status < 500) return;
+  const bool is_ours = is_fault_of_server(response.status);
+  if (options_.access_log == AccessLog::kErrors && !is_ours) return;
   json_log_.write(
-      response.status < 500 ? LogLevel::kInfo : LogLevel::kError, "request",
+      is_ours ? LogLevel::kError : LogLevel::kInfo, "request",
       {{"method", response.method},
        {"route", response.route},
        {"status", std::int64_t{response.status}},

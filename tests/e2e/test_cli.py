@@ -286,6 +286,19 @@ def test_an_unknown_option_is_a_usage_error():
     assert result.returncode != 0 and "--no-such-option" in result.stderr
 
 
+@pytest.mark.parametrize("command", [["foo"], ["backup", "foo"], ["--foo"]], ids=" ".join)
+def test_an_unknown_command_is_named(command):
+    refused = citas(*command)
+    assert refused.returncode == 2 and refused.stdout == ""
+    assert refused.stderr.startswith(f"citas: '{command[-1]}' is no command or option"), refused.stderr
+
+
+def test_a_missing_command_is_named():
+    for command in ([], ["backup"]):
+        refused = citas(*command)
+        assert refused.returncode == 2 and "subcommand is required" in refused.stderr
+
+
 @pytest.mark.parametrize("number", ["-1", "18446744073709551616", "1x", "0x10", ""])
 @pytest.mark.parametrize(
     "command",

@@ -178,6 +178,7 @@ def test_a_data_folder_that_is_held(tree, running):
     running()
     line = refusal(tree, "--listen", "127.0.0.1:0")
     assert "data" in line and "another process" in line, line
+    assert line.endswith("stop that one first"), "serve has no --url"
 
 
 @pytest.fixture

@@ -246,3 +246,22 @@ def test_what_the_server_writes_is_its_owners_alone(new_server):
     open_to_others = [path for path in [server.data, *server.data.rglob("*")]
                       if path.stat().st_mode & 0o077]
     assert not open_to_others
+
+
+@pytest.mark.parametrize(
+    ("request_line", "headers", "status"),
+    [
+        (b"GET /livez HTTP/2.0", b"", 505),
+        (b"POST /appointments HTTP/1.1", b"Transfer-Encoding: gzip\r\n", 501),
+    ],
+)
+def test_what_any_client_can_send_is_no_error_of_the_server(new_server, request_line, headers, status):
+    server = new_server("--nats", "none", "--access-log", "errors").start()
+    address = server.client.address
+    data = request_line + b"\r\nHost: l\r\nConnection: close\r\n" + headers + b"\r\n"
+    with socket.create_connection((address.hostname, address.port), timeout=30) as sent:
+        sent.sendall(data)
+        assert f" {status} ".encode() in sent.makefile("rb").readline()
+    server.stop()  # the log is written out
+    assert '"level":"error"' not in server.process.output()
+    assert f'"status":{status}' not in server.process.output()
