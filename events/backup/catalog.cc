@@ -1,5 +1,7 @@
 #include "events/backup/catalog.h"
 
+#include <algorithm>
+
 namespace citas::backup {
 
 std::string Catalog::first_missing(const Manifest& backup) const {
@@ -8,6 +10,14 @@ std::string Catalog::first_missing(const Manifest& backup) const {
     if (found == files.end() || found->second != segment.size_bytes) return segment.file;
   }
   return {};
+}
+
+const Manifest* Catalog::newest_whole(const LogIdentity& log, std::optional<Kind> kind) const {
+  const auto fits = [&](const Manifest& one) {
+    return one.log == log && one.kind == kind.value_or(one.kind) && first_missing(one).empty();
+  };
+  const auto found = std::find_if(backups.rbegin(), backups.rend(), fits);
+  return found == backups.rend() ? nullptr : &*found;
 }
 
 Result<const Manifest*> Catalog::find(std::string_view id) const {

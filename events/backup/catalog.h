@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -25,6 +26,10 @@ struct Catalog {
   // The first of its files that is missing or of another size; empty when there is none. Quick: no
   // content is read.
   std::string first_missing(const Manifest& backup) const;
+  // The newest backup of the log of which no file is missing or cut short; of that kind alone, if
+  // one is named. Null: there is none.
+  const Manifest* newest_whole(const LogIdentity& log,
+                               std::optional<Kind> kind = std::nullopt) const;
   // The backup of that id, the newest one without. NotFound; Corruption: its manifest is damaged,
   // the newest one's too, since nobody should get an older one unawares.
   Result<const Manifest*> find(std::string_view id) const;

@@ -251,10 +251,17 @@ Result<Manifest> Creation::finish(Timestamp now) {
   return backup_;
 }
 
+bool full_is_due(const Catalog& catalog, const LogIdentity& log, Timestamp now,
+                 const CreateOptions& options) {
+  if (options.full || !options.full_if_older_than) return options.full;
+  const Manifest* last = catalog.newest_whole(log, Kind::kFull);
+  return last == nullptr || now - last->created >= *options.full_if_older_than;
+}
+
 Result<Manifest> write_backup(const EventLog& log, const Codec& codec, BackupStore& store,
                               const Catalog& catalog, Timestamp now, const CreateOptions& options) {
   Creation creation(log, codec, store, options, next_id(catalog, now));
-  if (!options.full) {
+  if (!full_is_due(catalog, log.identity(), now, options)) {
     if (const Status reused = creation.reuse(catalog); !reused) return failure(reused.error());
   }
   if (const Status copied = creation.copy(); !copied) return failure(copied.error());

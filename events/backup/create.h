@@ -6,7 +6,9 @@
 // cleared away by the next.
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +30,8 @@ using OnCopied = std::function<void(const CopyProgress&)>;
 
 struct CreateOptions {
   bool full = false;
+  // Full also when there is no whole full backup of this log that is younger.
+  std::optional<std::chrono::milliseconds> full_if_older_than = {};
   Retention retention = {};
   // A segment holds no more than this, uncompressed, unless a single record is larger. At most
   // kMaxSegmentBytes.

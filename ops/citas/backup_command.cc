@@ -231,6 +231,9 @@ int create_backup(const BackupTarget& target, const std::filesystem::path& data,
   if (!store) return refuse(store.error());
   backup::CreateOptions creating;
   creating.full = options.full;
+  if (options.full_if_older_than_hours > 0) {
+    creating.full_if_older_than = std::chrono::hours{options.full_if_older_than_hours};
+  }
   creating.retention = {options.keep_full, std::chrono::days{options.keep_incremental_days}};
   ProgressBar bar("backing up", "events", target.quiet);
   Throttle throttle(options.max_mib_per_second);

@@ -21,6 +21,7 @@ struct BackupTarget {
 
 struct BackupCreateOptions {
   bool full = false;
+  std::uint32_t full_if_older_than_hours = 0;  // 0: only where there is no other
   std::uint32_t keep_full = 30;
   std::uint32_t keep_incremental_days = 7;
   std::uint32_t max_mib_per_second = 0;  // 0: no limit

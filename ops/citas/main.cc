@@ -37,7 +37,7 @@ struct ServeFlags {
   std::string replaces_log;
   std::string workers = "all";
   std::string countries = "PE,CL";
-  std::string country_rules, address_file;
+  std::string country_rules, address_file, backups;
   std::string log_level = "info";
   std::string access_log = "errors";
   std::string free_space_floor = "auto";
@@ -89,6 +89,7 @@ Result<ServeOptions> serve_options(const ServeFlags& flags) {
     if (!floor) return failure(floor.error().code, "--free-space-floor: " + floor.error().message);
     options.free_space_floor_bytes = *floor;
   }
+  if (!flags.backups.empty()) options.backups = flags.backups;
   options.insecure_bind = flags.insecure_bind;
   options.existing_log = flags.existing_log;
   options.access_log = flags.access_log == "none"  ? AccessLog::kNone
@@ -124,6 +125,10 @@ void add_serve_options(CLI::App& command, ServeFlags& flags) {
       ->envname("CITAS_COUNTRY_RULES");
   command.add_option("--address-file", flags.address_file, "File that gets the URL once ready")
       ->envname("CITAS_ADDRESS_FILE");
+  command
+      .add_option("--backups", flags.backups,
+                  "Folder that citas backup create fills: /metrics tells how old the last one is")
+      ->envname("CITAS_BACKUPS");
   command.add_option("--access-log", flags.access_log, "Requests that are logged")
       ->check(CLI::IsMember({"none", "errors", "all"}))
       ->envname("CITAS_ACCESS_LOG");
@@ -362,6 +367,10 @@ void add_backup_create(CLI::App& backup, const std::shared_ptr<BackupFlags>& fla
       backup, "create", "Back up a log, also while its server runs; drop what has expired", *flags);
   add_data(command, flags->data);
   command.add_flag("--full", flags->create.full, "Share nothing with earlier backups");
+  command
+      .add_option("--full-if-older-than-hours", flags->create.full_if_older_than_hours,
+                  "Full when the last full backup is older than this; 0: only as told by --full")
+      ->check(CLI::Range(0, 100'000));
   command.add_option("--keep-full", flags->create.keep_full, "Full backups that are kept")
       ->check(CLI::Range(1, 100'000));
   command

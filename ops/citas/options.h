@@ -46,6 +46,8 @@ struct ServeOptions {
   std::set<CountryCode> workers;  // countries whose processors run in this process
   std::optional<std::filesystem::path> country_rules;
   std::optional<std::filesystem::path> address_file;
+  // Where backups of its log are made, by others: only looked at.
+  std::optional<std::filesystem::path> backups;
   // Below it the server is read-only; without, default_floor_bytes() of the disk.
   std::optional<std::uint64_t> free_space_floor_bytes;
   bool insecure_bind = false;

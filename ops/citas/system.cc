@@ -42,6 +42,10 @@ Result<std::unique_ptr<System>> System::start(
   if (const Status started = system->start_fanout(); !started) return failure(started.error());
   if (const Status started = system->start_http(); !started) return failure(started.error());
   system->watch_disk();
+  if (options.backups) {
+    system->backup_watch_ =
+        std::make_unique<BackupWatch>(*options.backups, system->log_->identity());
+  }
   system->tell_empty_log();
   return system;
 }

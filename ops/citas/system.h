@@ -18,6 +18,7 @@
 #include "commands/sequencer.h"
 #include "events/commit_signal.h"
 #include "events/rocksdb/rocksdb_event_log.h"
+#include "ops/citas/backup_watch.h"
 #include "ops/citas/bus_disk.h"
 #include "ops/citas/fanout.h"
 #include "ops/citas/free_space.h"
@@ -82,6 +83,7 @@ class System final : public api::HealthPort {
   void scrape_http(Metrics& metrics) const;
   void scrape_parts(Metrics& metrics) const;
   void scrape_clock(Metrics& metrics) const;
+  void scrape_backups(Metrics& metrics) const;
   void scrape_fanout(Metrics& metrics) const;
   void scrape_consumers(Metrics& metrics) const;
 
@@ -124,6 +126,7 @@ class System final : public api::HealthPort {
   std::unique_ptr<commands::SequencerThread> sequencer_thread_;
   std::unique_ptr<projections::ProjectionDriver> projection_driver_;
   std::unique_ptr<FreeSpaceThread> free_space_thread_;
+  std::unique_ptr<BackupWatch> backup_watch_;  // null without --backups
 
   // As of the last tick, so that readiness need not read the disk.
   std::atomic<std::uint64_t> open_letters_{0};

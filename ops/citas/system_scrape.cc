@@ -14,6 +14,7 @@ void System::scrape(Metrics& metrics) const {
   scrape_http(metrics);
   scrape_parts(metrics);
   scrape_clock(metrics);
+  scrape_backups(metrics);
   if (fanout_) scrape_fanout(metrics);
 }
 
@@ -110,6 +111,14 @@ void System::scrape_clock(Metrics& metrics) const {
     metrics.set("citas_clock_synchronised", "1 while somebody keeps the machine's clock right.",
                 *synchronised);
   }
+}
+
+void System::scrape_backups(Metrics& metrics) const {
+  const auto age = backup_watch_ ? backup_watch_->age(clock_.now()) : std::nullopt;
+  if (!age) return;
+  metrics.set("citas_backup_age_seconds",
+              "Age of the last whole backup of this log in --backups; without one, infinite.",
+              age->count());
 }
 
 void System::scrape_fanout(Metrics& metrics) const {

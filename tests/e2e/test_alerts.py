@@ -10,6 +10,7 @@ import pytest
 
 from alerts import RULES, alerts, can_evaluate, is_true, links_of, samples_of
 from contract import ROOT
+from harness import Server, wait_until
 
 RUNBOOKS = ROOT / "ops/runbooks"
 # Prometheus' own, of each scrape.
@@ -22,10 +23,20 @@ def metrics_of(expression):
 
 
 @pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """One that is told where its backups lie."""
+    folder = tmp_path_factory.mktemp("server")
+    running = Server(folder, "--backups", folder / "backups").start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
 def samples(server):
     """Name -> the labels of each of its samples, from a server that has done some work."""
     booked = server.client.book("00001", 1).json
     server.settled("00001", booked["appointmentId"])
+    wait_until(lambda: server.metric("citas_backup_age_seconds"), "the backups are looked at")
     found = {}
     for line in server.client.get("/metrics").text.splitlines():
         if parts := re.match(r"(citas_\w+)(?:\{(.*?)\})? ", line):
@@ -115,3 +126,44 @@ def test_prometheus_takes_the_rules():
         ["promtool", "check", "rules", RULES], capture_output=True, text=True, check=False
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+BACKUPS_FIRE = """
+rule_files: [{rules}]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - series: citas_backup_age_seconds{{instance="ageing"}}
+        values: 0+60x300
+      - series: citas_backup_age_seconds{{instance="none"}}
+        values: Inf+0x300
+    promql_expr_test:
+{expected}
+"""
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="prometheus is not installed")
+def test_backups_that_stopped_are_told_after_three_hours(tmp_path):
+    def firing(at, instances):
+        samples = "".join(
+            f"""
+          - labels: ALERTS{{alertname="CitasBackupTooOld", alertstate="firing", instance="{one}", severity="ticket"}}
+            value: 1"""
+            for one in instances
+        )
+        expr = """ALERTS{alertname="CitasBackupTooOld", alertstate="firing"}"""
+        return f"""      - expr: {expr}
+        eval_time: {at}
+        exp_samples:{samples or " []"}
+"""
+
+    expected = firing("4m", []) + firing("3h", ["none"]) + firing("190m", ["ageing", "none"])
+    (tmp_path / "test.yaml").write_text(BACKUPS_FIRE.format(rules=RULES, expected=expected))
+    played = subprocess.run(
+        ["promtool", "test", "rules", tmp_path / "test.yaml"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert played.returncode == 0, played.stdout + played.stderr

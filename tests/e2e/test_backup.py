@@ -1,6 +1,8 @@
 """Backups of a server at work, restored elsewhere, and to the past on the same folder."""
 
+import fcntl
 import json
+import math
 import re
 import shutil
 import threading
@@ -8,6 +10,7 @@ import uuid
 
 import pytest
 
+from alerts import alerts, is_true, samples_of
 from harness import citas, wait_until
 
 INSUREDS = [f"{number:05}" for number in range(1, 5)]
@@ -296,3 +299,58 @@ def test_what_cannot_be_is_one_clear_line(small, tmp_path):
         assert len(result.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "data").exists()
     assert not (tmp_path / "none").exists()
+
+
+TOO_OLD = next(alert["expr"] for alert in alerts() if alert["alert"] == "CitasBackupTooOld")
+
+
+def age_of_backups(server):
+    """As of a start, at which it looks."""
+    server.restart()
+    age = wait_until(lambda: server.metric("citas_backup_age_seconds"), "it has looked")
+    assert is_true(TOO_OLD, samples_of(server.client.get("/metrics").text)) == (age > 3 * 3600)
+    return age
+
+
+def test_a_server_tells_how_old_its_last_backup_is(new_server, backups):
+    server = new_server("--nats", "none", "--backups", backups).start()
+    server.client.book("00001", 1)
+    assert math.isinf(age_of_backups(server))
+    first = create(server, backups)
+    assert 0 <= age_of_backups(server) < 60
+    assert doctor_on_backups(server, backups) == "ok"
+    # It counts what is whole, and of this log.
+    (segment,) = (backups / first["id"]).glob("*.segment")
+    whole = segment.read_bytes()
+    segment.write_bytes(whole[:-1])
+    assert math.isinf(age_of_backups(server))
+    assert doctor_on_backups(server, backups) == "warn"
+    segment.write_bytes(whole)
+    assert age_of_backups(server) < 120
+    other = new_server("--nats", "none", "--backups", backups, name="other").start()
+    assert math.isinf(age_of_backups(other))
+
+
+def doctor_on_backups(server, backups):
+    report = citas("doctor", "--data", server.data, "--backups", backups, "--nats", "none", "-o", "json")
+    (check,) = [one for one in json.loads(report.stdout)["checks"] if one["check"] == "backups.last"]
+    return check["state"]
+
+
+def test_a_look_keeps_no_backup_waiting(new_server, backups):
+    """The server takes no lock there, and needs none."""
+    server = new_server("--nats", "none", "--backups", backups).start()
+    create(server, backups)
+    with open(backups / "LOCK", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        assert age_of_backups(server) < 60
+
+
+def test_a_full_one_when_the_last_is_old(new_server, backups):
+    server = new_server("--nats", "none").start()
+    daily = ("--full-if-older-than-hours", 24)
+    assert [create(server, backups, *daily)["kind"] for _ in range(3)] == [
+        "full",
+        "incremental",
+        "incremental",
+    ]

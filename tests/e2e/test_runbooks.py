@@ -94,7 +94,7 @@ class Restore(World):
     def __init__(self, folder, new_server):
         super().__init__(folder, new_server)
         self.known = {}
-        self.serve()
+        self.serve("--backups", folder / "backups")
         for first in (1, 301):
             book(self.server, range(first, first + 300))
             self.server.all_settled(["00001"])

@@ -13,7 +13,7 @@ import pytest
 
 from client import Client
 from contract import ROOT
-from harness import CITAS, Process, Server, wait_until
+from harness import CITAS, Process, Server, citas, wait_until
 from service_manager import ServiceManager, with_environment
 from traced_disk import STRACE, TracedDisk, needs_tracing
 
@@ -215,6 +215,46 @@ def test_units_are_valid(unit, tmp_path):
     )
     assert checked.returncode == 0 and checked.stderr == "", checked.stderr
     assert "Type=notify" in text and "WatchdogSec=" in text and "KillMode=mixed" in text
+
+
+@needs_systemd
+def test_the_timer_of_backups_is_valid(tmp_path):
+    for unit in ("citas-backup.service", "citas-backup.timer"):
+        text = (UNITS / unit).read_text().replace("/usr/bin/citas", str(CITAS))
+        (tmp_path / unit).write_text(text)
+    checked = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *tmp_path.iterdir()],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0 and checked.stderr == "", checked.stderr
+
+
+def environment_of(unit):
+    return dict(re.findall(r"^Environment=(CITAS_\w+)=(.*)$", (UNITS / unit).read_text(), re.MULTILINE))
+
+
+def test_the_timer_makes_backups_where_the_server_looks(new_server, tmp_path):
+    """The command of the unit, by the variables of both units, with folders of the test's."""
+    server, backup = environment_of("citas.service"), environment_of("citas-backup.service")
+    assert {name: server[name] for name in backup} == backup
+    running = new_server("--nats", "none").start()
+    (command,) = re.findall(
+        r"^ExecStart=/usr/bin/citas (.*)$", (UNITS / "citas-backup.service").read_text(), re.MULTILINE
+    )
+    folders = {"CITAS_DATA": str(running.data), "CITAS_BACKUPS": str(tmp_path / "backups")}
+    assert set(folders) == set(backup)
+    made = citas(*command.split(), **folders)
+    assert made.returncode == 0, made.stderr
+    assert list((tmp_path / "backups").glob("*/manifest.json"))
+
+
+def test_the_server_of_the_unit_begins_no_log(tmp_path):
+    environment = {**environment_of("citas.service"), "CITAS_DATA": str(tmp_path / "data")}
+    refused = citas("serve", "--nats", "none", "--listen", "127.0.0.1:0", **environment)
+    assert refused.returncode == 1 and "citas init" in refused.stderr
+    assert not (tmp_path / "data").exists()
 
 
 @needs_systemd

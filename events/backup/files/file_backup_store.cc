@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "events/backup/file_name.h"
+#include "events/base/check.h"
 #include "events/base/synced_file.h"
 
 namespace citas::backup {
@@ -76,6 +77,18 @@ void remove_unfinished(const fs::path& folder) {
   for (const fs::path& path : left) fs::remove(path, ignored);
 }
 
+Result<FolderLock> lock_of(const fs::path& folder, FileBackupStore::Access access) {
+  switch (access) {
+    case FileBackupStore::Access::kRead:
+      return FolderLock::for_reading(folder);
+    case FileBackupStore::Access::kWrite:
+      return FolderLock::for_writing(folder);
+    case FileBackupStore::Access::kLook:
+      return FolderLock::none();
+  }
+  CHECK(false);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<FileBackupStore>> FileBackupStore::open(const fs::path& folder,
@@ -91,8 +104,7 @@ Result<std::unique_ptr<FileBackupStore>> FileBackupStore::open(const fs::path& f
   if (!fs::is_directory(folder, error)) {
     return failure(ErrorCode::kNotFound, "backups: there is no folder " + folder.string());
   }
-  auto lock =
-      access == Access::kWrite ? FolderLock::for_writing(folder) : FolderLock::for_reading(folder);
+  auto lock = lock_of(folder, access);
   if (!lock) {
     return failure(lock.error().code, "backups: " + lock.error().message + "; try again later");
   }

@@ -17,11 +17,15 @@ namespace citas::backup {
 
 class FileBackupStore final : public BackupStore {
  public:
-  enum class Access { kRead, kWrite };
+  enum class Access {
+    kRead,
+    kWrite,
+    kLook,  // as kRead, beside a writer, and without keeping one out: files may go meanwhile
+  };
 
   // kWrite makes the folder, and removes what earlier writers left unfinished of backups; kRead
   // changes nothing.
-  //   NotFound            kRead, and there is no such folder
+  //   NotFound            not kWrite, and there is no such folder
   //   Unavailable         this user may not look into it, or the disk does not let it be made
   //   FailedPrecondition  another process is writing, or for kWrite, reading
   static Result<std::unique_ptr<FileBackupStore>> open(const std::filesystem::path& folder,

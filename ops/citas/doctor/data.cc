@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "events/base/hex.h"
+#include "ops/citas/backup_watch.h"
 
 namespace citas::ops::doctor {
 namespace {
@@ -11,6 +11,7 @@ constexpr char kFolder[] = "data.folder";
 constexpr char kLock[] = "data.lock";
 constexpr char kLog[] = "data.log";
 constexpr char kLeftovers[] = "data.leftovers";
+constexpr char kBackups[] = "backups.last";
 
 constexpr unsigned kOthersMayWrite = 0022;
 constexpr unsigned kOthersMayRead = 0055;
@@ -110,6 +111,21 @@ Finding check_leftovers(const std::vector<std::string>& names) {
               "log.restoring: give the same citas backup restore again; log.before and other "
               "copies: delete them once the restore is settled, see "
               "ops/runbooks/restore-to-a-point-in-time.md");
+}
+
+Finding check_backups(const BackupFacts& facts) {
+  constexpr char kNext[] =
+      "see systemctl status citas-backup.timer citas-backup.service, and "
+      "ops/runbooks/restore-to-a-point-in-time.md";
+  if (!facts.last) return warn(kBackups, facts.last.error().message, kNext);
+  if (!*facts.last) {
+    return warn(kBackups, "there is no whole backup of this log in " + facts.folder.string(),
+                kNext);
+  }
+  const std::string when = fmt::format("the last whole one in {} was made at {}",
+                                       facts.folder.string(), format_rfc3339(**facts.last));
+  return facts.now - **facts.last > kBackupTooOld ? warn(kBackups, when, kNext)
+                                                  : ok(kBackups, when);
 }
 
 }  // namespace citas::ops::doctor

@@ -9,6 +9,7 @@
 #include "events/base/result.h"
 #include "events/base/time.h"
 #include "events/event_log.h"
+#include "events/log_identity.h"
 #include "ops/citas/doctor/finding.h"
 #include "ops/citas/doctor/process.h"
 
@@ -30,6 +31,7 @@ struct FolderFacts {
 struct LogEnd {
   Head head;
   std::optional<Timestamp> latest;  // of all its events
+  LogIdentity log = {};
 };
 
 struct LogFacts {
@@ -52,10 +54,12 @@ std::optional<LockHolder> look_at_lock(const std::filesystem::path& data);
 LogFacts look_at_log(const std::filesystem::path& data, bool must_exist);
 // Names of what an interrupted or finished job of an operator has left in the folder.
 std::vector<std::string> look_for_leftovers(const std::filesystem::path& data);
+BackupFacts look_at_backups(const std::filesystem::path& folder, const LogIdentity& log);
 
 Finding check_folder(const FolderFacts& facts);
 Finding check_lock(const std::optional<LockHolder>& holder);
 Finding check_log(const LogFacts& facts);
 Finding check_leftovers(const std::vector<std::string>& names);
+Finding check_backups(const BackupFacts& facts);
 
 }  // namespace citas::ops::doctor

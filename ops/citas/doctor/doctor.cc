@@ -45,6 +45,9 @@ Findings examine_all(const DoctorOptions& options) {
 
   Findings all{check_folder(look_at_folder(serve.data)), check_lock(holder), check_log(log),
                check_leftovers(look_for_leftovers(serve.data))};
+  if (serve.backups && log.exists && log.end) {
+    all.push_back(check_backups(look_at_backups(*serve.backups, log.end->log)));
+  }
   add(all, check_disk(look_at_disk(serve.data / "log", serve.free_space_floor_bytes)));
   add(all, check_limits(look_at_limits(server)));
   add(all, check_clock(look_at_clock(log.end ? log.end->latest : std::nullopt)));

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "events/base/clock.h"
+#include "ops/citas/backup_watch.h"
 #include "ops/citas/doctor/data.h"
 
 namespace citas::ops::doctor {
@@ -55,6 +57,10 @@ FolderFacts look_at_folder(const fs::path& data) {
 
 std::optional<LockHolder> look_at_lock(const fs::path& data) {
   return holder_of(data / "log" / "LOCK");
+}
+
+BackupFacts look_at_backups(const fs::path& folder, const LogIdentity& log) {
+  return {folder, last_backup(folder, log), SystemClock{}.now()};
 }
 
 std::vector<std::string> look_for_leftovers(const fs::path& data) {

@@ -8,7 +8,7 @@ namespace {
 Result<LogEnd> end_of(const std::filesystem::path& data) {
   const auto offline = OfflineLog::open(data, RocksDbEventLog::Mode::kFollow);
   if (!offline) return failure(offline.error());
-  LogEnd end{.head = (*offline)->log().head(), .latest = {}};
+  LogEnd end{(*offline)->log().head(), {}, (*offline)->log().identity()};
   if (end.head.position.value() == 0) return end;
   const auto last = read_one((*offline)->log(), end.head.position);
   if (!last) return failure(last.error());

@@ -141,6 +141,20 @@ TEST(DoctorLog, IsOfANewerVersion) {
   EXPECT_FALSE(finding.is_damage);
 }
 
+TEST(DoctorBackups, AreOld) {
+  const Timestamp now{std::chrono::hours{1'000}};
+  const auto verdict = [&](Result<std::optional<Timestamp>> last) {
+    const Finding finding = check_backups({"backups", std::move(last), now});
+    EXPECT_EQ(finding.next.empty(), finding.verdict == Verdict::kOk);
+    return finding.verdict;
+  };
+  EXPECT_EQ(verdict(now), Verdict::kOk);
+  EXPECT_EQ(verdict(now - std::chrono::hours{3}), Verdict::kOk);
+  EXPECT_EQ(verdict(now - std::chrono::hours{4}), Verdict::kWarn);
+  EXPECT_EQ(verdict(std::nullopt), Verdict::kWarn);
+  EXPECT_EQ(verdict(failure(ErrorCode::kNotFound, "no folder")), Verdict::kWarn);
+}
+
 TEST(DoctorLeftovers, AreNamed) {
   EXPECT_EQ(check_leftovers({}).verdict, Verdict::kOk);
   const Finding finding = check_leftovers({"log.before", "log.restoring"});

@@ -74,6 +74,41 @@ TEST_F(Backup, AFullOneSharesNothing) {
   for (const SegmentInfo& segment : second.segments) EXPECT_TRUE(second.owns(segment));
 }
 
+TEST_F(Backup, IsFullWhenTheLastFullOneIsOld) {
+  CreateOptions daily;
+  daily.full_if_older_than = std::chrono::hours{24};
+  const auto kind_after = [&](std::chrono::hours passed) {
+    now_ += passed;
+    grow(log_, 1);
+    return create(log_, codec_, store_, now_, daily).value().backup.kind;
+  };
+  EXPECT_EQ(kind_after(std::chrono::hours{0}), Kind::kFull);
+  EXPECT_EQ(kind_after(std::chrono::hours{23}), Kind::kIncremental);
+  EXPECT_EQ(kind_after(std::chrono::hours{1}), Kind::kFull);
+  EXPECT_EQ(kind_after(std::chrono::hours{1}), Kind::kIncremental);
+}
+
+TEST_F(Backup, TheNewestWholeOneOfALogIsFound) {
+  const auto newest = [&](const LogIdentity& log, std::optional<Kind> kind = std::nullopt) {
+    const Catalog all = catalog();
+    const Manifest* found = all.newest_whole(log, kind);
+    return found == nullptr ? std::string() : found->id;
+  };
+  const LogIdentity log = log_.identity();
+  EXPECT_EQ(newest(log), "");
+  grow(log_, 3);
+  const Manifest full = create_backup();
+  grow(log_, 3);
+  const Manifest incremental = create_backup();
+  EXPECT_EQ(newest(log), incremental.id);
+  EXPECT_EQ(newest(log, Kind::kFull), full.id);
+  EXPECT_EQ(newest({LogId{}, log.partition}), "");
+  ASSERT_TRUE(store_.remove(incremental.segments.back().file));
+  EXPECT_EQ(newest(log), full.id);
+  ASSERT_TRUE(store_.remove(full.segments.front().file));
+  EXPECT_EQ(newest(log), "");
+}
+
 TEST_F(Backup, OneWithoutAnythingNewIsOneToo) {
   grow(log_, 3);
   const Manifest first = create_backup();
