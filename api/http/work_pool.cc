@@ -7,7 +7,12 @@ namespace citas::api::http {
 WorkPool::WorkPool(std::size_t threads, std::size_t capacity, Work work)
     : capacity_(capacity), work_(std::move(work)) {
   threads_.reserve(threads);
-  for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+  try {
+    for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+  } catch (...) {
+    stop();  // those that there are would be waited for in vain
+    throw;
+  }
 }
 
 WorkPool::~WorkPool() { stop(); }

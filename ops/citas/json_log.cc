@@ -2,21 +2,26 @@
 
 #include <spdlog/async.h>
 #include <spdlog/async_logger.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/details/null_mutex.h>
+#include <spdlog/sinks/base_sink.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "events/base/clock.h"
 #include "events/base/json_text.h"
+#include "ops/citas/line_writer.h"
 
 namespace citas::ops {
 namespace {
 
 constexpr std::array<std::string_view, 4> kLevels{"debug", "info", "warning", "error"};
 constexpr std::size_t kWaitingLines = 8'192;
+
+// A reader of stderr who does not read holds up the end of the program for no longer.
+constexpr std::chrono::seconds kPatienceAtTheEnd{2};
 
 std::string line_of(LogLevel level, std::string_view message,
                     std::initializer_list<LogField> fields) {
@@ -32,6 +37,22 @@ std::string line_of(LogLevel level, std::string_view message,
 
 }  // namespace
 
+// The writer's thread is the only one that uses it.
+class JsonLog::Stderr final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+ public:
+  void hurry() { lines_.hurry(kPatienceAtTheEnd); }
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    lines_.write({line.data(), line.size()});
+  }
+  void flush_() override {}
+
+  LineWriter lines_{STDERR_FILENO};
+};
+
 std::optional<LogLevel> parse_log_level(std::string_view text) {
   const auto found = std::ranges::find(kLevels, text);
   if (found == kLevels.end()) return std::nullopt;
@@ -40,19 +61,24 @@ std::optional<LogLevel> parse_log_level(std::string_view text) {
 
 JsonLog::JsonLog(LogLevel least)
     : least_(least),
+      stderr_(std::make_shared<Stderr>()),
       writer_(std::make_shared<spdlog::details::thread_pool>(kWaitingLines, 1)),
       logger_(std::make_shared<spdlog::async_logger>(
-          "citas", std::make_shared<spdlog::sinks::stderr_sink_mt>(), writer_,
-          spdlog::async_overflow_policy::overrun_oldest)) {
+          "citas", stderr_, writer_, spdlog::async_overflow_policy::overrun_oldest)) {
   logger_->set_pattern("%v");
   logger_->set_level(spdlog::level::trace);
 }
 
-JsonLog::~JsonLog() { logger_->flush(); }
+JsonLog::~JsonLog() {
+  stderr_->hurry();
+  logger_->flush();
+}
 
 void JsonLog::last_words(std::string_view message, std::initializer_list<LogField> fields) {
   const std::string line = line_of(LogLevel::kError, message, fields) + '\n';
-  std::fwrite(line.data(), 1, line.size(), stderr);
+  LineWriter lines(STDERR_FILENO);
+  lines.hurry(kPatienceAtTheEnd);
+  lines.write(line);
 }
 
 void JsonLog::write(LogLevel level, std::string_view message,

@@ -37,7 +37,8 @@ struct LogField {
 class JsonLog {
  public:
   explicit JsonLog(LogLevel least);
-  ~JsonLog();  // writes what is waiting
+  // Writes what is waiting; drops it where nobody has read for two seconds.
+  ~JsonLog();
   JsonLog(const JsonLog&) = delete;
   JsonLog& operator=(const JsonLog&) = delete;
 
@@ -57,7 +58,10 @@ class JsonLog {
   static void last_words(std::string_view message, std::initializer_list<LogField> fields);
 
  private:
+  class Stderr;
+
   const LogLevel least_;
+  std::shared_ptr<Stderr> stderr_;
   std::shared_ptr<spdlog::details::thread_pool> writer_;
   std::shared_ptr<spdlog::logger> logger_;
 };

@@ -12,11 +12,16 @@
 #include "ops/citas/signals.h"
 #include "ops/citas/supervision.h"
 #include "ops/citas/system.h"
+#include "ops/citas/thread_room.h"
 #include "ops/citas/trouble_log.h"
 #include "workers/nats/server_url.h"
 
 namespace citas::ops {
 namespace {
+
+// Somewhat fewer than a server has, so that none is refused that could run.
+constexpr std::size_t kThreads = 90;
+constexpr std::size_t kThreadsForCountry = 3;
 
 // Atomic, so that whoever waits for the file never reads half of it.
 Status write_address(const std::filesystem::path& file, const std::string& url) {
@@ -181,6 +186,8 @@ int serve(const ServeOptions& options, LogLevel log_level) {
   if (const Status checked = check(options); !checked) return refuse(checked.error());
   ShutdownSignal shutdown;
   Systemd manager;
+  const Status room = check_thread_room(kThreads + kThreadsForCountry * options.workers.size());
+  if (!room) return refuse_start(room.error(), manager);
   JsonLog log(log_level);
   if (!options.listen.is_loopback()) {
     log.warning("serving without identity check beyond loopback, as told by --insecure-bind");
