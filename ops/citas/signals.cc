@@ -11,6 +11,7 @@ ShutdownSignal::ShutdownSignal() {
   sigaddset(&signals_, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 bool ShutdownSignal::wait(std::chrono::milliseconds timeout) {

@@ -8,7 +8,9 @@
 
 namespace citas::ops {
 
-// Make it before any other thread: it blocks the signals for all that follow. SIGPIPE is ignored.
+// Make it before any other thread: it blocks the signals for all that follow. SIGPIPE and SIGXFSZ
+// are ignored, so that a write to nobody, or beyond the limit of a file's size, is one that fails
+// and is told, and no death without a word.
 class ShutdownSignal {
  public:
   ShutdownSignal();

@@ -21,6 +21,7 @@ inline std::string_view next_step_of_refused(const rocksdb::Status& status) {
   const auto says = [&](std::string_view what) { return words.find(what) != std::string::npos; };
   if (says("Permission denied")) return "; run this as the user whom the data folder belongs to";
   if (says("Not a directory")) return "; check the path";
+  if (says("File too large")) return "; raise the limit of a file's size (ulimit -f, LimitFSIZE=)";
   if (says("Too many open files")) return "; raise the limit of open files (citas doctor tells it)";
   return "";
 }

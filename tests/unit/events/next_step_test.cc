@@ -26,6 +26,8 @@ TEST(NextStep, NoDiskIsToBlameForWhatIsRefused) {
               HasSubstr("check the path"));
   EXPECT_THAT(next_step(Status::IOError("While open a file: 000015.log", "Too many open files")),
               HasSubstr("citas doctor"));
+  EXPECT_THAT(next_step(Status::IOError("While appending to file: 000015.log", "File too large")),
+              HasSubstr("limit of a file's size"));
 }
 
 }  // namespace
