@@ -105,8 +105,8 @@ class EventLog {
   // --- Writing: one thread at a time, the sequencer's. ---
 
   // Stores the whole batch or nothing. On success it survives kill -9 and power loss.
-  // UnknownOutcome: a write or sync failed. The log refuses every further append (Unavailable);
-  // the process must stop and reopen it. Nothing is retried.
+  // UnknownOutcome: a write or sync failed; any other: nothing was written. The log then refuses
+  // every further append (Unavailable); the process must stop and reopen it. Nothing is retried.
   virtual Result<Head> append(const AppendBatch& batch) = 0;
   // Makes everything up to `position` visible. Never moves back; never beyond head().
   virtual void commit(Position position) = 0;

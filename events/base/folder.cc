@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -21,7 +22,28 @@ std::string advice_on(int error) {
   return "";
 }
 
+Result<FileIdentity> find(const std::filesystem::path& path) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) == 0) return FileIdentity{found.st_dev, found.st_ino};
+  const int error = errno;
+  if (error == ENOENT || error == ENOTDIR) return FileIdentity{};
+  return failure(ErrorCode::kUnavailable, "cannot look for " + path.string() + ": " +
+                                              std::strerror(error) + advice_on(error));
+}
+
+FileIdentity identity_of(int descriptor) {
+  struct stat found {};
+  if (descriptor < 0 || ::fstat(descriptor, &found) != 0) return {};
+  return {found.st_dev, found.st_ino};
+}
+
 }  // namespace
+
+FolderLock::FolderLock(int descriptor, std::filesystem::path folder)
+    : descriptor_(descriptor),
+      folder_(std::move(folder)),
+      locked_folder_(find(folder_).value_or(FileIdentity{})),
+      locked_file_(identity_of(descriptor)) {}
 
 Result<FolderLock> FolderLock::for_writing(const std::filesystem::path& folder) {
   return take(folder, O_RDWR | O_CREAT, LOCK_EX);
@@ -35,10 +57,32 @@ Result<FolderLock> FolderLock::for_reading(const std::filesystem::path& folder) 
 }
 
 FolderLock::FolderLock(FolderLock&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)) {}
+    : descriptor_(std::exchange(other.descriptor_, -1)),
+      folder_(std::move(other.folder_)),
+      locked_folder_(other.locked_folder_),
+      locked_file_(other.locked_file_) {}
 
 FolderLock::~FolderLock() {
   if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+Status FolderLock::check_in_place() const {
+  if (descriptor_ < 0) return {};
+  const auto folder = find(folder_);
+  if (!folder) return failure(folder.error());
+  if (*folder != locked_folder_) {
+    return failure(ErrorCode::kCorruption,
+                   folder_.string() +
+                       " was moved, replaced or deleted while it was in use; what was acknowledged "
+                       "is in the folder that was there before: put that one back");
+  }
+  const auto file = find(folder_ / kFile);
+  if (!file) return failure(file.error());
+  if (*file == locked_file_) return {};
+  return failure(ErrorCode::kFailedPrecondition,
+                 (folder_ / kFile).string() +
+                     " was deleted or replaced while it was in use: another process may have taken "
+                     "the folder; see that there is none, then start again");
 }
 
 Result<FolderLock> FolderLock::take(const std::filesystem::path& folder, int flags, int operation) {
@@ -51,7 +95,7 @@ Result<FolderLock> FolderLock::take(const std::filesystem::path& folder, int fla
     return failure(ErrorCode::kUnavailable,
                    "cannot open " + path.string() + ": " + std::strerror(error) + advice_on(error));
   }
-  FolderLock lock(descriptor);
+  FolderLock lock(descriptor, folder);
   if (::flock(descriptor, operation | LOCK_NB) != 0) {
     return failure(ErrorCode::kFailedPrecondition,
                    folder.string() + " is in use by another process");

@@ -1,11 +1,20 @@
 // Folders that processes share and that must survive power loss.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 
 #include "events/base/result.h"
 
 namespace citas {
+
+// Which file a name stands for, whatever it is called. The default: nothing.
+struct FileIdentity {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+
+  bool operator==(const FileIdentity&) const = default;
+};
 
 // Keeps other processes out of a folder for as long as it lives: one writer, or any number of
 // readers. FailedPrecondition: another process is in the way. Unavailable: it cannot be opened, or
@@ -17,7 +26,14 @@ class FolderLock {
   static Result<FolderLock> for_reading(const std::filesystem::path& folder);
 
   // Keeps nobody out.
-  static FolderLock none() { return FolderLock(-1); }
+  static FolderLock none() { return FolderLock(-1, {}); }
+
+  // OK while the folder is where it was, and its lock file the one that is locked. Otherwise
+  // another process may have the folder's name by now, and whatever is done by that name may be
+  // done to a folder of somebody else's. FailedPrecondition: the lock file was deleted or replaced.
+  // Corruption: the whole folder was, or moved. Unavailable: that cannot be told, and why. Costs
+  // two system calls; any thread.
+  Status check_in_place() const;
 
   FolderLock(FolderLock&& other) noexcept;
   FolderLock& operator=(FolderLock&&) = delete;
@@ -26,8 +42,12 @@ class FolderLock {
  private:
   static Result<FolderLock> take(const std::filesystem::path& folder, int flags, int operation);
 
-  explicit FolderLock(int descriptor) : descriptor_(descriptor) {}
+  FolderLock(int descriptor, std::filesystem::path folder);
+
   int descriptor_;
+  std::filesystem::path folder_;
+  FileIdentity locked_folder_;  // when it was locked
+  FileIdentity locked_file_;
 };
 
 // OK where there is no such folder. Unavailable: whether there is one, and what is in it, cannot be

@@ -103,6 +103,11 @@ class Log final : public RocksDbEventLog {
   Epoch epoch() const override { return meta_.epoch; }
   std::string_view fingerprint_key() const override { return meta_.fingerprint_key; }
   const MarkedHead& marked_head() const override { return marked_; }
+  Status check_in_place() const override {
+    return lock_.check_in_place().map_error([](const Error& why) {
+      return Error{why.code, "event log: " + why.message};
+    });
+  }
 
   Result<Head> append(const AppendBatch& batch) override;
   void commit(Position position) override;
@@ -123,6 +128,7 @@ class Log final : public RocksDbEventLog {
  private:
   Status mark(const Head& head);
   Result<Head> poison(const Error& error);
+  Result<Head> placed_elsewhere(const Error& error);
   Status read_single(Position position, const RecordVisitor& visit) const;
   // Visits one indexed record; `more` becomes false when the visitor has seen enough.
   Status visit_tagged(const TagQuery& query, Position position, const RecordVisitor& visit,
@@ -159,11 +165,20 @@ Result<Head> Log::poison(const Error& error) {
   return failure(ErrorCode::kUnknownOutcome, error.message);
 }
 
+// Nothing was done, and nothing will be.
+Result<Head> Log::placed_elsewhere(const Error& error) {
+  poisoned_ = true;
+  return failure(error);
+}
+
 Result<Head> Log::append(const AppendBatch& batch) {
   if (!marker_) return failure(ErrorCode::kFailedPrecondition, "event log: opened read-only");
   if (poisoned_) {
     return failure(ErrorCode::kUnavailable, "event log: a write has failed; restart the server");
   }
+  // Before the write, which may have files made, renamed and deleted by name in what is another's
+  // folder by now.
+  if (const Status placed = check_in_place(); !placed) return placed_elsewhere(placed.error());
   ChainState next = state_;
   rocksdb::WriteBatch writes;
   for (const NewRecord& record : batch.records) {
@@ -186,6 +201,8 @@ Result<Head> Log::append(const AppendBatch& batch) {
     return poison(rocksdb_error("append", written));
   }
   if (const Status marked = mark(next.head); !marked) return poison(marked.error());
+  // After it: whoever takes the folder from now on finds what is acknowledged.
+  if (const Status placed = check_in_place(); !placed) return poison(placed.error());
   state_ = next;
   ++batches_;
   const std::lock_guard lock(head_mutex_);

@@ -50,6 +50,11 @@ class RocksDbEventLog : public EventLog {
 
   // What the marker said when the log was opened.
   virtual const MarkedHead& marked_head() const = 0;
+
+  // Whether the folder is still where it was opened (FolderLock::check_in_place, and its errors).
+  // append() looks too, before it writes and before it says that it has. A log that is not in its
+  // place is best not closed: RocksDB tidies up by name. Any thread.
+  virtual Status check_in_place() const = 0;
 };
 
 }  // namespace citas

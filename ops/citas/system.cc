@@ -1,9 +1,12 @@
 #include "ops/citas/system.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <utility>
 
 #include "events/base/thread_name.h"
 #include "ops/citas/doctor/host.h"
+#include "ops/citas/exit_codes.h"
 #include "ops/citas/new_log.h"
 #include "ops/citas/pending_from_projection.h"
 #include "projections/all_projections.h"
@@ -14,6 +17,10 @@ namespace {
 
 constexpr std::chrono::seconds kDrainTime{10};
 constexpr std::chrono::seconds kReadsComeFirst{5};
+// A write that takes so long is told. After a sleep of the whole process, a few looks show whether
+// it is the write that sleeps.
+constexpr std::chrono::seconds kLongWrite{3};
+constexpr int kLooksAtAWrite = 3;
 
 // Not where it was asked for what it does not do (501), or in a version that it does not speak
 // (505): nobody is to be woken by what any client can send.
@@ -51,6 +58,7 @@ Result<std::unique_ptr<System>> System::start(
 }
 
 System::~System() {
+  if (log_) end_without_folder();
   // It steers the others.
   free_space_thread_.reset();
   if (bus_disk_) bus_disk_->stop();
@@ -245,6 +253,7 @@ Status System::start_http() {
   sequencer_thread_ =
       std::make_unique<commands::SequencerThread>(*sequencer_, [this](const Error& error) {
         write_side_failed_ = true;
+        end_without_folder();
         on_fatal_(error);
       });
   projection_driver_ = std::make_unique<projections::ProjectionDriver>(
@@ -320,11 +329,7 @@ void System::observe(const api::ResponseObservation& response) {
 std::vector<api::PartHealth> System::parts() const {
   using api::Health;
   std::vector<api::PartHealth> all;
-  all.push_back(
-      write_side_failed_
-          ? api::PartHealth{"log", Health::kUnavailable, "a write failed; stopping"}
-          : api::PartHealth{"log", Health::kOk,
-                            "ends at position " + std::to_string(log_->committed().value())});
+  all.push_back(log_health());
   const FreeSpaceState space = free_space_->state();
   const std::string full = describe(space, options_.data / "log");
   all.push_back(full.empty() ? api::PartHealth{"disk", Health::kOk, describe_room(space)}
@@ -337,6 +342,18 @@ std::vector<api::PartHealth> System::parts() const {
                                 : api::PartHealth{"bus", Health::kDegraded, trouble});
   all.push_back(dead_letters_health());
   return all;
+}
+
+api::PartHealth System::log_health() const {
+  if (write_side_failed_) {
+    return {"log", api::Health::kUnavailable, "a write failed; stopping"};
+  }
+  if (write_is_long_) {
+    return {"log", api::Health::kDegraded,
+            "a write has not come back for seconds: its disk is slow, or does not answer; see "
+            "ops/runbooks/disk-dying.md"};
+  }
+  return {"log", api::Health::kOk, "ends at position " + std::to_string(log_->committed().value())};
 }
 
 std::uint64_t System::unpublished() const {
@@ -352,7 +369,29 @@ api::PartHealth System::dead_letters_health() const {
               " for a decision: citas deadletters list, see ops/runbooks/poison-messages.md"};
 }
 
+// Stores that are closed tidy up by name, in what may be another server's folder by now. So this is
+// no end in order: it is as after a kill, and what was acknowledged is on disk.
+void System::end_without_folder() const {
+  const Status placed = log_->check_in_place();
+  if (placed) return;
+  JsonLog::last_words("fatal", {{"reason", std::string_view(placed.error().message)}});
+  std::_Exit(exit_code_of(placed.error()));
+}
+
+// The sequencer's thread moves even when it has nothing to do.
+void System::look_at_writes() {
+  const auto now = clock_.monotonic();
+  const std::uint64_t beats = sequencer_thread_->beats();
+  if (std::exchange(beats_seen_, beats) != beats) {
+    beat_seen_ = now;
+    looks_since_beat_ = 0;
+  }
+  write_is_long_ = ++looks_since_beat_ > kLooksAtAWrite && now - beat_seen_ >= kLongWrite;
+}
+
 void System::tick() {
+  end_without_folder();
+  look_at_writes();
   application_->expire_writes();
   if (fanout_) fanout_->tick();
   // A read model that cannot be read says so elsewhere.

@@ -87,6 +87,9 @@ class System final : public api::HealthPort {
   void scrape_fanout(Metrics& metrics) const;
   void scrape_consumers(Metrics& metrics) const;
 
+  void end_without_folder() const;
+  void look_at_writes();
+  api::PartHealth log_health() const;
   bool reads_come_first() const;
   workers::MayReplace may_replace() const;
   WorkerHooks worker_hooks();
@@ -128,6 +131,11 @@ class System final : public api::HealthPort {
   std::unique_ptr<FreeSpaceThread> free_space_thread_;
   std::unique_ptr<BackupWatch> backup_watch_;  // null without --backups
 
+  // The sequencer's beats, when they were last seen to grow; the ticking thread's.
+  std::uint64_t beats_seen_ = 0;
+  Clock::Monotonic beat_seen_{};
+  int looks_since_beat_ = 0;
+  std::atomic<bool> write_is_long_{false};  // as of the last tick
   // As of the last tick, so that readiness need not read the disk.
   std::atomic<std::uint64_t> open_letters_{0};
 

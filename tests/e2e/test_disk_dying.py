@@ -2,6 +2,8 @@
 nothing that it acknowledged is lost, and nothing is tried again. Of a country's own store: its
 processor opens the store again by itself, and goes on."""
 
+import concurrent.futures
+
 import pytest
 
 from client import Client
@@ -62,6 +64,27 @@ def test_a_failed_write_ends_the_server(tmp_path, calls, error, path, reason):
     repeated = again.client.book("00001", 1, key="key-1")
     assert repeated.replayed and repeated.json["appointmentId"] == acknowledged[0]
     again.stop()
+
+
+def test_a_write_that_takes_long_is_told(tmp_path):
+    server = Server(tmp_path, "--nats", "none").start()
+    server.client.book("00001", 1)
+    (file,) = server.data.glob("log/db/*.log")
+    disk = TracedDisk(server, "fdatasync", "delay_enter=7s:when=1", file)
+    writer = Client(server.client.url)
+
+    def log():
+        return server.client.get("/readyz?verbose").json["parts"][0]
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        waiting = pool.submit(writer.book, "00001", 2)
+        wait_until(lambda: log()["status"] == "degraded", "the write is told")
+        assert "disk-dying.md" in log()["reason"]
+        assert server.client.get("/appointments/00001").json["total"] == 1
+        assert waiting.result().status == 201
+    wait_until(lambda: log()["status"] == "ok", "it is over")
+    server.stop()
+    assert True in disk.calls()
 
 
 class Worker:

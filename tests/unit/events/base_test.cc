@@ -139,6 +139,30 @@ TEST(Folder, OneThatIsMissingCanBeLookedInto) {
   EXPECT_TRUE(FolderLock::for_reading(folder.path() / "none"));
 }
 
+TEST(Folder, ALockKnowsWhetherItsFolderIsStillInItsPlace) {
+  const testing::TempFolder scratch;
+  const auto folder = scratch.path() / "folder";
+  const auto moved = scratch.path() / "moved";
+  std::filesystem::create_directory(folder);
+  const auto lock = FolderLock::for_writing(folder);
+  ASSERT_TRUE(lock);
+  EXPECT_TRUE(lock->check_in_place());
+
+  std::filesystem::rename(folder, moved);
+  EXPECT_EQ(lock->check_in_place().error().code, ErrorCode::kCorruption);
+  std::filesystem::create_directory(folder);
+  EXPECT_TRUE(FolderLock::for_writing(folder));  // as another server's
+  EXPECT_EQ(lock->check_in_place().error().code, ErrorCode::kCorruption);
+
+  std::filesystem::remove_all(folder);
+  std::filesystem::rename(moved, folder);
+  EXPECT_TRUE(lock->check_in_place());
+  std::filesystem::remove(folder / "LOCK");
+  EXPECT_EQ(lock->check_in_place().error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_TRUE(FolderLock::for_writing(folder));
+  EXPECT_EQ(lock->check_in_place().error().code, ErrorCode::kFailedPrecondition);
+}
+
 TEST(Sha256Test, MatchesThePublishedVector) {
   // FIPS 180-4, example "abc", given in two parts.
   EXPECT_EQ(to_hex(sha256({"a", "bc"})),
