@@ -43,6 +43,8 @@ constexpr int kRandomFilesBeforeCompaction = 8;
 // write-ahead log, which must not be most of a small disk.
 constexpr std::uint64_t kMaxWalBytes = std::uint64_t{8} << 20;
 constexpr std::uint64_t kWalsInSmallDisk = 16;
+// RocksDB starts as many for each column family, however few files it has: by default 16.
+constexpr int kOpeningThreads = 2;
 
 std::uint64_t max_wal_bytes(const std::filesystem::path& folder) {
   std::error_code error;
@@ -61,6 +63,7 @@ rocksdb::DBOptions database_options(const std::filesystem::path& folder, bool cr
   options.manual_wal_flush = false;
   options.max_background_jobs = 2;
   options.max_open_files = 256;
+  options.max_file_opening_threads = kOpeningThreads;
   options.info_log = std::make_shared<SilentLogger>();
   // One thread writes: what concurrent writers need only costs.
   options.allow_concurrent_memtable_write = false;

@@ -104,6 +104,7 @@ rocksdb::Options db_options() {
   options.create_if_missing = true;
   options.write_buffer_size = kWriteBufferBytes;
   options.max_background_jobs = 2;
+  options.max_file_opening_threads = 2;  // instead of 16, however few files there are
   options.info_log = std::make_shared<SilentLogger>();
   // Whoever is told of an error closes it: it must not begin to write again by itself.
   options.max_bgerror_resume_count = 0;
