@@ -87,6 +87,7 @@ Status System::measure_disk() {
 Status System::open_log() {
   const Status free = check_may_begin_log(options_.data, options_.existing_log);
   if (!free) return free;
+  log_is_new_ = !has_log(options_.data);
   auto opened =
       RocksDbEventLog::open(options_.data / "log", codec_, ids_, RocksDbEventLog::Mode::kWrite);
   if (!opened) return failure(opened.error());
@@ -95,14 +96,18 @@ Status System::open_log() {
   return {};
 }
 
-// What a new system and one without its disk have in common.
+// What a new system and one without its disk have in common. That a log was begun is no news to who
+// has just done it; a second start of an empty one is worth a look.
 void System::tell_empty_log() {
-  if (log_->committed().value() > 0) return;
+  if (log_->committed() > Position{0}) return;
   const std::string id = log_->identity().id.value().to_string();
-  json_log_.warning(
-      "the log is empty; if it should not be, stop the server and see what is mounted",
-      {{"log_id", std::string_view(id)},
-       {"place", std::string_view(describe_place(options_.data / "log"))}});
+  const std::string place = describe_place(options_.data / "log");
+  json_log_.write(
+      log_is_new_ ? LogLevel::kInfo : LogLevel::kWarning,
+      log_is_new_
+          ? "a new, empty log was begun"
+          : "the log is empty; if it should not be, stop the server and see what is mounted",
+      {{"log_id", std::string_view(id)}, {"place", std::string_view(place)}});
 }
 
 Status System::open_projections() {

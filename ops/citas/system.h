@@ -113,6 +113,7 @@ class System final : public api::HealthPort {
   Metrics metrics_;
   CommitSignal committed_;
   std::unique_ptr<RocksDbEventLog> log_;
+  bool log_is_new_ = false;  // begun by this server
   std::unique_ptr<projections::RocksDbGenerations> generations_;
   std::unique_ptr<projections::ProjectionEngine> engine_;
   std::unique_ptr<projections::AppointmentsQuery> appointments_;

@@ -9,6 +9,7 @@ import pytest
 from harness import citas, wait_until
 
 EMPTY = "the log is empty"
+BEGUN = "a new, empty log was begun"
 
 
 def refused(server, *options):
@@ -22,10 +23,10 @@ def refused(server, *options):
     return line
 
 
-def told(server):
+def told(server, what=EMPTY):
     """What has been said of an empty log, by all of the folder's servers so far."""
     lines = [json.loads(line) for line in server.process.output().splitlines() if line[:1] == "{"]
-    return [line for line in lines if line["message"].startswith(EMPTY)]
+    return [line for line in lines if line["message"].startswith(what)]
 
 
 def test_a_log_that_is_gone_is_not_begun_anew(new_server):
@@ -48,7 +49,7 @@ def test_a_log_that_is_gone_is_not_begun_anew(new_server):
     shutil.move(server.folder / "elsewhere", server.data / "log")
     server.start()
     assert server.client.get("/appointments/00001").json["total"] == 1
-    assert len(told(server)) == 1, "only by the very first"
+    assert len(told(server, BEGUN)) == 1 and not told(server), "only by the very first"
 
 
 def test_a_new_log_is_begun_by_who_has_decided(new_server):
@@ -85,16 +86,17 @@ def test_a_server_that_needs_an_existing_log_begins_none(how, new_server, monkey
 
 def test_an_empty_log_is_told_until_it_is_none(new_server):
     server = new_server("--nats", "none").start()
-    (line,) = wait_until(lambda: told(server), "it says that the log is empty")
-    assert line["level"] == "warning" and "see what is mounted" in line["message"]
+    (line,) = wait_until(lambda: told(server, BEGUN), "it says that a log was begun")
+    assert line["level"] == "info"
     assert line["log_id"] == server.client.get("/events/head").json["logId"]
     assert line["place"].startswith(f"{server.data}/log (") and "mounted at /" in line["place"]
     server.restart()
-    wait_until(lambda: len(told(server)) == 2, "the next one says so, too")
+    (line,) = wait_until(lambda: told(server), "the next one says that it is empty")
+    assert line["level"] == "warning" and "see what is mounted" in line["message"]
     server.client.book("00001", 1)
     server.restart()
     server.stop()
-    assert len(told(server)) == 2
+    assert len(told(server)) == 1 and len(told(server, BEGUN)) == 1
 
 
 @pytest.fixture
