@@ -22,10 +22,11 @@ from system import System
 # How long the bus is away: minutes in the long form, scaled down in the short one.
 LONG_S = {"stopped": 600, "frozen": 60, "wiped": 20, "older": 20, "damaged": 20}
 SHORT_S = {"stopped": 5, "frozen": 4, "wiped": 3, "older": 3, "damaged": 3}
-# How long clients go on after the streams of a bus that stays up have been changed.
-OPERATED_S = {"purged": 5, "holed": 5, "deleted": 5, "foreign": 5}
-LONG_S |= OPERATED_S
-SHORT_S |= OPERATED_S
+# How long clients go on after the streams of a bus that stays up have been changed. Then, as when it
+# is wiped, all of the log is published again, and the long form's is long.
+OPERATED = ("purged", "holed", "deleted", "foreign")
+LONG_S |= dict.fromkeys(OPERATED, 20)
+SHORT_S |= dict.fromkeys(OPERATED, 5)
 # How long clients are watched while all is well, to compare with.
 CALM_S = 2
 # Clients of the bus try to connect every quarter of a second, and the reconciler asks again for
@@ -193,7 +194,7 @@ def check_recovery(run, system, name, away_s):
     promise(settled < 2 * away_s + SETTLED_WITHIN_S, f"{name}: settled after {settled:.0f} s")
     # What is damaged is found by reading it, at a bounded pace, and published again; what others did
     # to the streams is found by looking at them now and then.
-    is_found = name == "damaged" or name in OPERATED_S
+    is_found = name == "damaged" or name in OPERATED
     patience_s = bus_view.REBUILT_WITHIN_S if is_found else 0
     bus_view.await_copy_of_log(run, system, f"after the bus was {name}", patience_s)
 
