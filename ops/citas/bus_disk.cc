@@ -9,9 +9,9 @@
 namespace citas::ops {
 namespace {
 
-std::uint64_t floor_of(const DiskSpacePort& space) {
-  const auto found = space.look();
-  return found ? default_floor_bytes(found->capacity_bytes) : 0;
+SpaceFloor floor_on(const DiskSpacePort& disk) {
+  const auto space = disk.look();
+  return space ? floor_of(*space) : SpaceFloor{};
 }
 
 }  // namespace
@@ -34,17 +34,16 @@ bool on_one_disk(const std::filesystem::path& one, const std::filesystem::path& 
 std::string describe_bus_disk(const FreeSpaceState& state, const std::filesystem::path& folder) {
   if (state.level == SpaceLevel::kAmple) return {};
   return fmt::format(
-      "the disk of {} has {} free of {}, the floor is {}: the fan-out waits, and goes on by itself "
-      "once there is a quarter more than that; see ops/runbooks/lost-bus.md",
-      folder.string(), format_bytes(state.space.available_bytes),
-      format_bytes(state.space.capacity_bytes), format_bytes(state.floor_bytes));
+      "the disk of {} has {}: the fan-out waits, and goes on by itself once there is a quarter more "
+      "than that; see ops/runbooks/lost-bus.md",
+      folder.string(), describe_room(state.space, state.floor));
 }
 
 BusDisk::BusDisk(const std::filesystem::path& folder, const Clock& clock,
                  std::function<void(const BusDisk&)> on_change)
     : folder_(folder),
       space_(folder),
-      watch_(space_, clock, floor_of(space_),
+      watch_(space_, clock, floor_on(space_),
              [this, tell = std::move(on_change)](const FreeSpaceState&) { tell(*this); }),
       thread_(std::make_unique<FreeSpaceThread>(watch_)) {}
 

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "events/base/thread_name.h"
 
@@ -14,11 +16,52 @@ namespace citas::ops {
 namespace {
 
 constexpr std::uint64_t kMaxDefaultFloorBytes = std::uint64_t{512} << 20;
+constexpr std::uint64_t kMaxFloorInodes = 1'000;
 constexpr std::uint64_t kFloorsInSmallDisk = 8;
 constexpr std::chrono::milliseconds kLookInterval{50};
 constexpr std::chrono::seconds kSettleTime{1};
 
-std::uint64_t resume_bytes(std::uint64_t floor_bytes) { return floor_bytes + floor_bytes / 4; }
+// In floors. Between two of one pair nothing changes, or a level would come and go.
+constexpr double kReserveBelow = 0.5;
+constexpr double kReserveUntil = 0.75;
+constexpr double kReadOnlyBelow = 1;
+constexpr double kReadOnlyUntil = 1.25;
+
+double floors_in(std::uint64_t available, std::uint64_t floor) {
+  if (floor == 0) return std::numeric_limits<double>::infinity();
+  return static_cast<double>(available) / static_cast<double>(floor);
+}
+
+double floors_of_bytes(const DiskSpace& space, const SpaceFloor& floor) {
+  return floors_in(space.available_bytes, floor.bytes);
+}
+
+double floors_of_inodes(const DiskSpace& space, const SpaceFloor& floor) {
+  return floors_in(space.available_inodes, floor.inodes);
+}
+
+double floors_left(const DiskSpace& space, const SpaceFloor& floor) {
+  return std::min(floors_of_bytes(space, floor), floors_of_inodes(space, floor));
+}
+
+// What is nearer to its end, in words.
+struct Scarcest {
+  std::string available, capacity, floor, resume;
+  const char* next_step;
+};
+
+Scarcest scarcest(const DiskSpace& space, const SpaceFloor& floor) {
+  const auto resume = [](std::uint64_t of) {
+    return static_cast<std::uint64_t>(std::ceil(static_cast<double>(of) * kReadOnlyUntil));
+  };
+  if (floors_of_inodes(space, floor) < floors_of_bytes(space, floor)) {
+    return {fmt::format("{} inodes", space.available_inodes), std::to_string(space.inodes),
+            std::to_string(floor.inodes), std::to_string(resume(floor.inodes)),
+            "delete small files"};
+  }
+  return {format_bytes(space.available_bytes), format_bytes(space.capacity_bytes),
+          format_bytes(floor.bytes), format_bytes(resume(floor.bytes)), "free some space"};
+}
 
 }  // namespace
 
@@ -38,18 +81,25 @@ Result<DiskSpace> FileSystemSpace::look() const {
     return failure(ErrorCode::kUnavailable, "cannot ask for the free space of " + folder_.string() +
                                                 ": " + std::strerror(errno));
   }
-  return DiskSpace{found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize};
+  return DiskSpace{found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize, found.f_files,
+                   found.f_favail};
 }
 
 std::uint64_t default_floor_bytes(std::uint64_t capacity_bytes) {
   return std::min(kMaxDefaultFloorBytes, capacity_bytes / kFloorsInSmallDisk);
 }
 
+SpaceFloor floor_of(const DiskSpace& space, std::optional<std::uint64_t> bytes) {
+  if (bytes == 0U) return {};
+  return {.bytes = bytes.value_or(default_floor_bytes(space.capacity_bytes)),
+          .inodes = std::min(kMaxFloorInodes, space.inodes / kFloorsInSmallDisk)};
+}
+
 FreeSpaceWatch::FreeSpaceWatch(const DiskSpacePort& port, const Clock& clock,
-                               std::uint64_t floor_bytes,
+                               const SpaceFloor& floor,
                                std::function<void(const FreeSpaceState&)> on_change)
-    : port_(port), clock_(clock), floor_bytes_(floor_bytes), on_change_(std::move(on_change)) {
-  state_.floor_bytes = floor_bytes;
+    : port_(port), clock_(clock), floor_(floor), on_change_(std::move(on_change)) {
+  state_.floor = floor;
   if (const auto space = port_.look()) state_.space = *space;
 }
 
@@ -58,7 +108,7 @@ void FreeSpaceWatch::step() {
   // A file system that does not answer says nothing about its space; writes will tell.
   if (!space) return;
   const SpaceLevel before = level_.load();
-  const SpaceLevel now = next_level(space->available_bytes);
+  const SpaceLevel now = next_level(floors_left(*space, floor_));
   FreeSpaceState changed;
   {
     const std::lock_guard lock(mutex_);
@@ -70,15 +120,14 @@ void FreeSpaceWatch::step() {
   if (now != before) on_change_(changed);
 }
 
-SpaceLevel FreeSpaceWatch::next_level(std::uint64_t available_bytes) {
+SpaceLevel FreeSpaceWatch::next_level(double floors_left) {
   const SpaceLevel before = level_.load();
-  const std::uint64_t reserve = floor_bytes_ / 2;
-  if (available_bytes < resume_bytes(floor_bytes_)) ample_since_.reset();
-  if (available_bytes < reserve) return SpaceLevel::kReserve;
-  if (before == SpaceLevel::kReserve && available_bytes < reserve + reserve / 2) return before;
-  if (available_bytes < floor_bytes_) return SpaceLevel::kReadOnly;
+  if (floors_left < kReadOnlyUntil) ample_since_.reset();
+  if (floors_left < kReserveBelow) return SpaceLevel::kReserve;
+  if (before == SpaceLevel::kReserve && floors_left < kReserveUntil) return before;
+  if (floors_left < kReadOnlyBelow) return SpaceLevel::kReadOnly;
   if (before == SpaceLevel::kAmple) return before;
-  if (available_bytes < resume_bytes(floor_bytes_)) return SpaceLevel::kReadOnly;
+  if (floors_left < kReadOnlyUntil) return SpaceLevel::kReadOnly;
   const auto now = clock_.monotonic();
   if (!ample_since_) ample_since_ = now;
   return now - *ample_since_ < kSettleTime ? SpaceLevel::kReadOnly : SpaceLevel::kAmple;
@@ -92,7 +141,7 @@ FreeSpaceState FreeSpaceWatch::state() const {
 bool FreeSpaceWatch::has_room() const {
   if (level_.load() != SpaceLevel::kAmple) return false;
   const auto space = port_.look();
-  return !space || space->available_bytes >= floor_bytes_;
+  return !space || floors_left(*space, floor_) >= kReadOnlyBelow;
 }
 
 FreeSpaceThread::FreeSpaceThread(FreeSpaceWatch& watch)
@@ -105,18 +154,19 @@ FreeSpaceThread::FreeSpaceThread(FreeSpaceWatch& watch)
         }
       }) {}
 
-Status check_room_to_open(const DiskSpacePort& port, std::uint64_t floor_bytes,
+Status check_room_to_open(const DiskSpacePort& port, const SpaceFloor& floor,
                           const std::filesystem::path& folder) {
   const auto space = port.look();
   if (!space) return failure(space.error());
-  if (space->available_bytes >= floor_bytes) return {};
+  if (floors_left(*space, floor) >= kReadOnlyBelow) return {};
+  const Scarcest scarce = scarcest(*space, floor);
   return failure(
       ErrorCode::kStorageFull,
       fmt::format(
           "the disk of {} has {} free, less than the floor of {}: the log is not opened for "
-          "writing, since a full disk can cost it; free some space and start again, see "
+          "writing, since a full disk can cost it; {} and start again, see "
           "ops/runbooks/disk-full.md (citas events, verify and replay read it as it is)",
-          folder.string(), format_bytes(space->available_bytes), format_bytes(floor_bytes)));
+          folder.string(), scarce.available, scarce.floor, scarce.next_step));
 }
 
 std::string format_bytes(std::uint64_t bytes) {
@@ -128,21 +178,21 @@ std::string format_bytes(std::uint64_t bytes) {
   return fmt::format("{:.1f} {}", value, kUnits[unit]);
 }
 
-std::string describe_room(const FreeSpaceState& state) {
-  return fmt::format("{} free of {}, the floor is {}", format_bytes(state.space.available_bytes),
-                     format_bytes(state.space.capacity_bytes), format_bytes(state.floor_bytes));
+std::string describe_room(const DiskSpace& space, const SpaceFloor& floor) {
+  const Scarcest scarce = scarcest(space, floor);
+  return fmt::format("{} free of {}, the floor is {}", scarce.available, scarce.capacity,
+                     scarce.floor);
 }
 
 std::string describe(const FreeSpaceState& state, const std::filesystem::path& folder) {
   if (state.level == SpaceLevel::kAmple) return {};
+  const Scarcest scarce = scarcest(state.space, state.floor);
   return fmt::format(
-      "read-only: the disk of {} has {} free of {}, the floor is {}; {} wait; free some space, "
-      "writes go on by themselves from {} on",
-      folder.string(), format_bytes(state.space.available_bytes),
-      format_bytes(state.space.capacity_bytes), format_bytes(state.floor_bytes),
+      "read-only: the disk of {} has {}; {} wait; {}, writes go on by themselves from {} on",
+      folder.string(), describe_room(state.space, state.floor),
       state.level == SpaceLevel::kReserve ? "commands, bus, rebuilds and read models"
                                           : "commands, bus and rebuilds",
-      format_bytes(resume_bytes(state.floor_bytes)));
+      scarce.next_step, scarce.resume);
 }
 
 }  // namespace citas::ops

@@ -2,7 +2,8 @@
 //
 // A disk that fills up while RocksDB writes its MANIFEST can cost the log. So writes are refused
 // below a floor of free space, and what may grow without them (streams, country stores, rebuilds)
-// waits. Half of the floor is the log's alone: below it, read models wait too.
+// waits. Half of the floor is the log's alone: below it, read models wait too. A disk is also full
+// when it has bytes left and no inodes: there is a floor of either.
 #pragma once
 
 #include <atomic>
@@ -24,6 +25,14 @@ namespace citas::ops {
 struct DiskSpace {
   std::uint64_t capacity_bytes = 0;
   std::uint64_t available_bytes = 0;  // to this user: without what is kept for root
+  std::uint64_t inodes = 0;           // files and folders that it can hold; 0: it is not limited
+  std::uint64_t available_inodes = 0;
+};
+
+// 0: none.
+struct SpaceFloor {
+  std::uint64_t bytes = 0;
+  std::uint64_t inodes = 0;
 };
 
 // Thread-safe.
@@ -51,6 +60,9 @@ class FileSystemSpace final : public DiskSpacePort {
 // the write-ahead log holds, which is bounded by less than half of that
 // (events/rocksdb/log_database.cc).
 std::uint64_t default_floor_bytes(std::uint64_t capacity_bytes);
+// `bytes`: as an operator wants it, 0 for no floor at all; nullopt: the default. Of inodes 1,000, or
+// an eighth of what a small disk has.
+SpaceFloor floor_of(const DiskSpace& space, std::optional<std::uint64_t> bytes = std::nullopt);
 
 // Ordered: the further down, the less may be written.
 enum class SpaceLevel {
@@ -62,14 +74,14 @@ enum class SpaceLevel {
 struct FreeSpaceState {
   SpaceLevel level = SpaceLevel::kAmple;
   DiskSpace space;
-  std::uint64_t floor_bytes = 0;
+  SpaceFloor floor;
 };
 
 // Thread-safe; step() by one thread.
 class FreeSpaceWatch {
  public:
   // Borrows port and clock. `on_change` is called by step() with each new level.
-  FreeSpaceWatch(const DiskSpacePort& port, const Clock& clock, std::uint64_t floor_bytes,
+  FreeSpaceWatch(const DiskSpacePort& port, const Clock& clock, const SpaceFloor& floor,
                  std::function<void(const FreeSpaceState&)> on_change);
 
   // Looks once. Goes down at once, and up only when there is a quarter more than the floor, and
@@ -81,11 +93,11 @@ class FreeSpaceWatch {
   bool has_room() const;
 
  private:
-  SpaceLevel next_level(std::uint64_t available_bytes);
+  SpaceLevel next_level(double floors_left);
 
   const DiskSpacePort& port_;
   const Clock& clock_;
-  const std::uint64_t floor_bytes_;
+  const SpaceFloor floor_;
   const std::function<void(const FreeSpaceState&)> on_change_;
   std::optional<Clock::Monotonic> ample_since_;  // the stepping thread's
   mutable std::mutex mutex_;
@@ -105,7 +117,7 @@ class FreeSpaceThread {
 };
 
 // Ok when a log on this disk may be opened for writing. StorageFull: says what to free.
-Status check_room_to_open(const DiskSpacePort& port, std::uint64_t floor_bytes,
+Status check_room_to_open(const DiskSpacePort& port, const SpaceFloor& floor,
                           const std::filesystem::path& folder);
 
 // "7.5 MiB".
@@ -113,7 +125,7 @@ std::string format_bytes(std::uint64_t bytes);
 
 // For operators: empty while there is room.
 std::string describe(const FreeSpaceState& state, const std::filesystem::path& folder);
-// For operators, while there is.
-std::string describe_room(const FreeSpaceState& state);
+// "7.5 MiB free of 64.0 MiB, the floor is 8.0 MiB"; of inodes where these are nearer to their end.
+std::string describe_room(const DiskSpace& space, const SpaceFloor& floor);
 
 }  // namespace citas::ops

@@ -76,8 +76,7 @@ System::~System() {
 Status System::measure_disk() {
   const auto space = disk_.look();
   if (!space) return failure(space.error());
-  const std::uint64_t floor =
-      options_.free_space_floor_bytes.value_or(default_floor_bytes(space->capacity_bytes));
+  const SpaceFloor floor = floor_of(*space, options_.free_space_floor_bytes);
   if (auto room = check_room_to_open(disk_, floor, options_.data / "log"); !room) return room;
   free_space_ = std::make_unique<FreeSpaceWatch>(
       disk_, clock_, floor, [this](const FreeSpaceState& state) { follow(state); });
@@ -337,7 +336,7 @@ std::vector<api::PartHealth> System::parts() const {
   all.push_back(log_health());
   const FreeSpaceState space = free_space_->state();
   const std::string full = describe(space, options_.data / "log");
-  all.push_back(full.empty() ? api::PartHealth{"disk", Health::kOk, describe_room(space)}
+  all.push_back(full.empty() ? api::PartHealth{"disk", Health::kOk, describe_room(space.space, space.floor)}
                              : api::PartHealth{"disk", Health::kDegraded, full});
   all.push_back(projections_health());
   const std::string trouble = bus_trouble();

@@ -23,7 +23,13 @@ void System::scrape_disk(Metrics& metrics) const {
   metrics.set("citas_disk_free_bytes", "Free space of the log's disk.",
               static_cast<double>(disk.space.available_bytes));
   metrics.set("citas_disk_floor_bytes", "Free space below which the server is read-only.",
-              static_cast<double>(disk.floor_bytes));
+              static_cast<double>(disk.floor.bytes));
+  if (disk.space.inodes > 0) {
+    metrics.set("citas_disk_free_inodes", "Files and folders that the log's disk can still take.",
+                static_cast<double>(disk.space.available_inodes));
+    metrics.set("citas_disk_floor_inodes", "Free inodes below which the server is read-only.",
+                static_cast<double>(disk.floor.inodes));
+  }
   metrics.set("citas_read_only", "1 while commands are refused because the disk is nearly full.",
               disk.level == SpaceLevel::kAmple ? 0 : 1);
 }

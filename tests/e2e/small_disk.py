@@ -2,8 +2,13 @@
 
 import contextlib
 import ctypes
+import itertools
 import os
 import pathlib
+import shutil
+
+# More than citas needs.
+INODES = 4000
 
 CLONE_NEWNS = 0x00020000
 MS_REC = 0x4000
@@ -30,13 +35,14 @@ def _enter_private_mounts():
 
 
 @contextlib.contextmanager
-def small_disk(folder, size_mib):
-    """Mounts a tmpfs of that size at `folder`; raises CannotMount where that is not allowed."""
+def small_disk(folder, size_mib, inodes=INODES):
+    """Mounts a tmpfs of that size at `folder`, which holds so many files and folders; raises
+    CannotMount where that is not allowed."""
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         _enter_private_mounts()
-        options = f"size={size_mib}m,mode=0700".encode()
+        options = f"size={size_mib}m,nr_inodes={inodes},mode=0700".encode()
         _checked(_libc.mount(b"tmpfs", bytes(folder), b"tmpfs", 0, options), "mount tmpfs")
     except OSError as refused:
         raise CannotMount(f"a tmpfs cannot be mounted here (it takes root): {refused}") from refused
@@ -49,6 +55,28 @@ def small_disk(folder, size_mib):
 def free_bytes(folder):
     found = os.statvfs(folder)
     return found.f_bavail * found.f_frsize
+
+
+def free_inodes(folder):
+    return os.statvfs(folder).f_favail
+
+
+class InodeFiller:
+    """Empty files that take what inodes there are, but for some."""
+
+    def __init__(self, folder):
+        self._folder = pathlib.Path(folder) / "empty"
+
+    def leave(self, left):
+        self._folder.mkdir(exist_ok=True)
+        for number in itertools.count():
+            if free_inodes(self._folder) <= left:
+                return
+            with contextlib.suppress(OSError):
+                (self._folder / str(number)).touch()
+
+    def remove(self):
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 class Filler:

@@ -8,10 +8,11 @@ import threading
 import pytest
 
 from harness import citas, wait_until
-from small_disk import Filler, free_bytes
+from small_disk import INODES, Filler, InodeFiller, free_bytes
 
 DISK_MIB = 64
 FLOOR = DISK_MIB * 1024 * 1024 // 8
+FLOOR_INODES = INODES // 8
 CLIENTS = 4
 ROUNDS = int(os.environ.get("CITAS_FULL_ROUNDS", "5"))
 
@@ -71,20 +72,25 @@ def read_only(server):
     return server.metric("citas_read_only") == 1
 
 
-def test_rounds_of_a_full_disk(on_small_disk, disk):
+@pytest.mark.parametrize(
+    "fill, floor, what_to_do",
+    [(Filler, FLOOR, "free some space"), (InodeFiller, FLOOR_INODES, "delete small files")],
+    ids=["bytes", "inodes"],
+)
+def test_rounds_of_a_full_disk(on_small_disk, disk, fill, floor, what_to_do):
     server = on_small_disk.start()
-    filler = Filler(disk)
+    filler = fill(disk)
     known = []
     for number in range(ROUNDS):
         load = Load(server, (number + 1) * 10_000_000)
         wait_until(lambda: len(load.acknowledged) > 20, "bookings are accepted")
         # From well above the reserve down to nothing at all.
-        filler.leave([FLOOR * 3 // 4, FLOOR // 4, 0][number % 3])
+        filler.leave([floor * 3 // 4, floor // 4, 0][number % 3])
         wait_until(lambda: load.refused > 0, "bookings are refused")
         wait_until(lambda: read_only(server), "the server says that it is read-only")
         disk_part = part(server, "disk")
         assert disk_part["status"] == "degraded"
-        assert "read-only" in disk_part["reason"] and "free some space" in disk_part["reason"]
+        assert "read-only" in disk_part["reason"] and what_to_do in disk_part["reason"]
         acknowledged = len(load.acknowledged)
         assert server.client.get("/appointments/00001?limit=1").json["total"] > 0
         assert server.client.get(f"/events/{acknowledged}").status == 200
@@ -152,3 +158,4 @@ def test_the_floor_can_be_chosen(on_small_disk):
     assert "--free-space-floor" in wrong.stderr
     server = on_small_disk.start("--free-space-floor", "1MiB")
     assert server.metric("citas_disk_floor_bytes") == 1024 * 1024
+    assert server.metric("citas_disk_floor_inodes") == FLOOR_INODES

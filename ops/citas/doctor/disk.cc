@@ -20,9 +20,6 @@ constexpr char kSync[] = "disk.sync";
 constexpr char kFull[] = "see ops/runbooks/disk-full.md";
 constexpr char kDying[] = "see ops/runbooks/disk-dying.md";
 
-// Fewer, and creating the next files of the log is in danger.
-constexpr std::uint64_t kFewInodes = 10'000;
-constexpr std::uint64_t kNoInodes = 100;
 // Each batch of commands waits for one.
 constexpr std::chrono::milliseconds kSlowSync{20};
 constexpr std::chrono::milliseconds kHangingSync{1'000};
@@ -56,29 +53,36 @@ constexpr std::array kKnown{
     KnownFileSystem{OVERLAYFS_SUPER_MAGIC, "overlay", Suitability::kLayered},
 };
 
+// Of one thing that a disk runs out of; `have` says how much there is.
+Finding compare(const char* check, std::uint64_t available, std::uint64_t floor,
+                const std::string& have, const std::string& make_room) {
+  if (available < floor) {
+    return fail(check, have + ": the server is read-only, or does not start",
+                make_room + ", " + kFull);
+  }
+  if (available < 2 * floor) {
+    return warn(check, have, make_room + " before it is reached, " + kFull);
+  }
+  return ok(check, have);
+}
+
 Finding check_space(const DiskFacts& facts) {
   if (!facts.space) return fail(kSpace, facts.space.error().message, kDying);
   const DiskSpace& space = *facts.space;
   const std::string have =
       fmt::format("{} free of {}, the floor is {}", format_bytes(space.available_bytes),
-                  format_bytes(space.capacity_bytes), format_bytes(facts.floor_bytes));
-  if (space.available_bytes < facts.floor_bytes) {
-    return fail(kSpace, have + ": the server is read-only, or does not start",
-                std::string("free some space, ") + kFull);
-  }
-  if (space.available_bytes < 2 * facts.floor_bytes) {
-    return warn(kSpace, have, std::string("make room before it is reached, ") + kFull);
-  }
-  return ok(kSpace, have);
+                  format_bytes(space.capacity_bytes), format_bytes(facts.floor.bytes));
+  return compare(kSpace, space.available_bytes, facts.floor.bytes, have, "free some space");
 }
 
-Finding check_inodes(const Inodes& inodes) {
-  if (inodes.total == 0) return ok(kInodes, "not limited");
-  const std::string have = fmt::format("{} free of {}", inodes.available, inodes.total);
-  const char* const next = "delete small files elsewhere on this disk, or enlarge it";
-  if (inodes.available < kNoInodes) return fail(kInodes, have, next);
-  if (inodes.available < kFewInodes) return warn(kInodes, have, next);
-  return ok(kInodes, have);
+Finding check_inodes(const DiskFacts& facts) {
+  if (!facts.space) return warn(kInodes, facts.space.error().message, kDying);
+  const DiskSpace& space = *facts.space;
+  if (space.inodes == 0) return ok(kInodes, "not limited");
+  const std::string have = fmt::format("{} free of {}, the floor is {}", space.available_inodes,
+                                       space.inodes, facts.floor.inodes);
+  return compare(kInodes, space.available_inodes, facts.floor.inodes, have,
+                 "delete small files on this disk");
 }
 
 Finding check_suitability(const FileSystemFacts& facts) {
@@ -165,7 +169,7 @@ FileSystemFacts file_system_of(std::uint64_t magic) {
 }
 
 Findings check_disk(const DiskFacts& facts) {
-  return {check_space(facts), check_inodes(facts.inodes), check_file_system(facts),
+  return {check_space(facts), check_inodes(facts), check_file_system(facts),
           check_sync(facts.sync)};
 }
 

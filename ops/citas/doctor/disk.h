@@ -14,11 +14,6 @@
 
 namespace citas::ops::doctor {
 
-struct Inodes {
-  std::uint64_t total = 0;  // 0: the file system makes them as it needs them
-  std::uint64_t available = 0;
-};
-
 // What a file system means to a log that has to survive power loss.
 enum class Suitability {
   kSuitable,
@@ -41,8 +36,7 @@ using SyncTimes = Result<std::vector<std::chrono::microseconds>>;
 struct DiskFacts {
   std::filesystem::path folder;
   Result<DiskSpace> space;
-  std::uint64_t floor_bytes = 0;
-  Inodes inodes;
+  SpaceFloor floor;
   FileSystemFacts file_system;
   SyncTimes sync;
 };

@@ -43,12 +43,6 @@ FileSystemFacts look_at_file_system(const fs::path& folder) {
   return facts;
 }
 
-Inodes look_at_inodes(const fs::path& folder) {
-  struct statvfs found {};
-  if (::statvfs(folder.c_str(), &found) != 0) return {};
-  return {found.f_files, found.f_favail};
-}
-
 Result<microseconds> synced_write(int file) {
   std::array<char, kWriteBytes> bytes{};
   const auto started = std::chrono::steady_clock::now();
@@ -86,11 +80,10 @@ SyncTimes measure_sync(const fs::path& folder) {
 DiskFacts look_at_disk(const fs::path& folder, std::optional<std::uint64_t> floor_bytes) {
   const fs::path there = nearest_existing(folder);
   auto space = FileSystemSpace(there).look();
-  const std::uint64_t capacity = space ? space->capacity_bytes : 0;
+  const SpaceFloor floor = floor_of(space ? *space : DiskSpace{}, floor_bytes);
   return {folder,
           std::move(space),
-          floor_bytes.value_or(default_floor_bytes(capacity)),
-          look_at_inodes(there),
+          floor,
           look_at_file_system(there),
           measure_sync(there)};
 }

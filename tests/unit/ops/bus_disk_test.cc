@@ -34,7 +34,7 @@ TEST(BusDisk, FoldersBesideEachOtherAreOnOneDisk) {
 TEST(BusDisk, SaysWhatWaitsAndForWhat) {
   FreeSpaceState state{.level = SpaceLevel::kReadOnly,
                        .space = {.capacity_bytes = 24 * kMiB, .available_bytes = kMiB},
-                       .floor_bytes = 3 * kMiB};
+                       .floor = {.bytes = 3 * kMiB}};
   EXPECT_THAT(describe_bus_disk(state, "data/bus"),
               HasSubstr("data/bus has 1.0 MiB free of 24.0 MiB, the floor is 3.0 MiB"));
   state.level = SpaceLevel::kAmple;

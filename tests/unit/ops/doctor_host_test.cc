@@ -32,9 +32,11 @@ const Finding& named(const Findings& findings, std::string_view check) {
 
 DiskFacts sound_disk() {
   return {.folder = "data/log",
-          .space = DiskSpace{.capacity_bytes = 100 * kGiB, .available_bytes = 50 * kGiB},
-          .floor_bytes = kGiB,
-          .inodes = {.total = 1'000'000, .available = 900'000},
+          .space = DiskSpace{.capacity_bytes = 100 * kGiB,
+                             .available_bytes = 50 * kGiB,
+                             .inodes = 1'000'000,
+                             .available_inodes = 900'000},
+          .floor = {.bytes = kGiB, .inodes = 1'000},
           .file_system = {.name = "ext4",
                           .suitability = Suitability::kSuitable,
                           .read_only = false,
@@ -68,11 +70,14 @@ TEST(DoctorDisk, SpaceIsComparedWithTheFloor) {
 
 TEST(DoctorDisk, InodesRunOutToo) {
   DiskFacts facts = sound_disk();
-  facts.inodes.available = 9'999;
+  facts.space->available_inodes = 2'000;
+  EXPECT_EQ(verdict_of(facts, "disk.inodes"), Verdict::kOk);
+  facts.space->available_inodes = 1'999;
   EXPECT_EQ(verdict_of(facts, "disk.inodes"), Verdict::kWarn);
-  facts.inodes.available = 99;
+  facts.space->available_inodes = 999;
   EXPECT_EQ(verdict_of(facts, "disk.inodes"), Verdict::kFail);
-  facts.inodes = {};
+  EXPECT_THAT(named(check_disk(facts), "disk.inodes").next, HasSubstr("disk-full.md"));
+  facts.space->inodes = 0;
   EXPECT_EQ(verdict_of(facts, "disk.inodes"), Verdict::kOk);
 }
 
@@ -111,7 +116,7 @@ TEST(DoctorDisk, SyncsMayBeSlowHangOrFail) {
 TEST(DoctorDisk, ALookLeavesNoTrace) {
   const citas::testing::TempFolder folder;
   const DiskFacts facts = look_at_disk(folder.path() / "not" / "there", 7);
-  EXPECT_EQ(facts.floor_bytes, 7U);
+  EXPECT_EQ(facts.floor.bytes, 7U);
   ASSERT_TRUE(facts.space);
   EXPECT_GT(facts.space->capacity_bytes, 0U);
   EXPECT_FALSE(facts.file_system.name.empty());

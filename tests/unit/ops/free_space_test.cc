@@ -14,15 +14,19 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-constexpr std::uint64_t kFloor = 1'000;
+constexpr SpaceFloor kFloor{.bytes = 1'000, .inodes = 100};
 
 class FakeDisk final : public DiskSpacePort {
  public:
   Result<DiskSpace> look() const override {
     if (!answers) return failure(ErrorCode::kUnavailable, "gone");
-    return DiskSpace{.capacity_bytes = 8'000, .available_bytes = available};
+    return DiskSpace{.capacity_bytes = 8'000,
+                     .available_bytes = available,
+                     .inodes = 800,
+                     .available_inodes = inodes};
   }
   std::uint64_t available = 4'000;
+  std::uint64_t inodes = 600;
   bool answers = true;
 };
 
@@ -59,6 +63,25 @@ TEST_F(FreeSpaceTest, AFullDiskIsNoticedBetweenTwoSteps) {
   with(4'000);
   disk_.available = 999;
   EXPECT_FALSE(watch_.has_room());
+  with(4'000);
+  disk_.inodes = 99;
+  EXPECT_FALSE(watch_.has_room());
+}
+
+TEST_F(FreeSpaceTest, ADiskWithoutInodesIsFullAsWell) {
+  disk_.inodes = 100;
+  EXPECT_EQ(with(4'000), SpaceLevel::kAmple);
+  disk_.inodes = 99;
+  EXPECT_EQ(with(4'000), SpaceLevel::kReadOnly);
+  EXPECT_EQ(describe(watch_.state(), "data/log"),
+            "read-only: the disk of data/log has 99 inodes free of 800, the floor is 100; "
+            "commands, bus and rebuilds wait; delete small files, writes go on by themselves from "
+            "125 on");
+  const Status refused = check_room_to_open(disk_, kFloor, "data/log");
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("has 99 inodes free, less than the floor of 100"));
+  disk_.inodes = 49;
+  EXPECT_EQ(with(4'000), SpaceLevel::kReserve);
 }
 
 TEST_F(FreeSpaceTest, GoesUpOnlyWithAMarginThatLasts) {
@@ -101,11 +124,12 @@ TEST_F(FreeSpaceTest, ADiskThatDoesNotAnswerChangesNothing) {
 }
 
 TEST_F(FreeSpaceTest, WithoutAFloorNothingIsRefused) {
-  FreeSpaceWatch off(disk_, clock_, 0, [](const FreeSpaceState&) { FAIL(); });
+  FreeSpaceWatch off(disk_, clock_, {}, [](const FreeSpaceState&) { FAIL(); });
   disk_.available = 0;
+  disk_.inodes = 0;
   off.step();
   EXPECT_TRUE(off.has_room());
-  EXPECT_TRUE(check_room_to_open(disk_, 0, "log"));
+  EXPECT_TRUE(check_room_to_open(disk_, {}, "log"));
 }
 
 TEST_F(FreeSpaceTest, TheStateTellsOperatorsWhatToDo) {
@@ -135,11 +159,23 @@ TEST(DefaultFloor, FitsSmallDisks) {
   EXPECT_EQ(default_floor_bytes(std::uint64_t{1} << 40), std::uint64_t{512} << 20);
 }
 
+TEST(FloorOf, IsThatOfBytesAndInodes) {
+  const DiskSpace small{.capacity_bytes = 8'000, .available_bytes = 0, .inodes = 800};
+  EXPECT_EQ(floor_of(small).bytes, 1'000U);
+  EXPECT_EQ(floor_of(small).inodes, 100U);
+  EXPECT_EQ(floor_of(small, 7).bytes, 7U);
+  EXPECT_EQ(floor_of(small, 7).inodes, 100U);
+  EXPECT_EQ(floor_of(small, 0).inodes, 0U) << "whoever wants none wants none at all";
+  EXPECT_EQ(floor_of({.inodes = 6'000'000}).inodes, 1'000U);
+  EXPECT_EQ(floor_of({}).inodes, 0U) << "where inodes are not limited";
+}
+
 TEST(FileSystemSpaceTest, AFolderThatIsNotThereYetIsItsParents) {
   const auto space = FileSystemSpace("/no-such-folder/data/log").look();
   ASSERT_TRUE(space) << space.error().message;
   EXPECT_GT(space->capacity_bytes, 0U);
   EXPECT_LE(space->available_bytes, space->capacity_bytes);
+  EXPECT_LE(space->available_inodes, space->inodes);
 }
 
 TEST(FormatBytes, PicksTheUnit) {
