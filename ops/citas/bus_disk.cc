@@ -34,8 +34,8 @@ bool on_one_disk(const std::filesystem::path& one, const std::filesystem::path& 
 std::string describe_bus_disk(const FreeSpaceState& state, const std::filesystem::path& folder) {
   if (state.level == SpaceLevel::kAmple) return {};
   return fmt::format(
-      "the disk of {} has {}: the fan-out waits, and goes on by itself once there is a quarter more "
-      "than that; see ops/runbooks/lost-bus.md",
+      "the disk of {} has {}: the fan-out waits, and goes on by itself once there is a quarter "
+      "more than that; see ops/runbooks/lost-bus.md",
       folder.string(), describe_room(state.space, state.floor));
 }
 

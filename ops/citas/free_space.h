@@ -60,8 +60,8 @@ class FileSystemSpace final : public DiskSpacePort {
 // the write-ahead log holds, which is bounded by less than half of that
 // (events/rocksdb/log_database.cc).
 std::uint64_t default_floor_bytes(std::uint64_t capacity_bytes);
-// `bytes`: as an operator wants it, 0 for no floor at all; nullopt: the default. Of inodes 1,000, or
-// an eighth of what a small disk has.
+// `bytes`: as an operator wants it, 0 for no floor at all; nullopt: the default. Of inodes 1,000,
+// or an eighth of what a small disk has.
 SpaceFloor floor_of(const DiskSpace& space, std::optional<std::uint64_t> bytes = std::nullopt);
 
 // Ordered: the further down, the less may be written.

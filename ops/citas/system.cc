@@ -336,8 +336,9 @@ std::vector<api::PartHealth> System::parts() const {
   all.push_back(log_health());
   const FreeSpaceState space = free_space_->state();
   const std::string full = describe(space, options_.data / "log");
-  all.push_back(full.empty() ? api::PartHealth{"disk", Health::kOk, describe_room(space.space, space.floor)}
-                             : api::PartHealth{"disk", Health::kDegraded, full});
+  all.push_back(full.empty()
+                    ? api::PartHealth{"disk", Health::kOk, describe_room(space.space, space.floor)}
+                    : api::PartHealth{"disk", Health::kDegraded, full});
   all.push_back(projections_health());
   const std::string trouble = bus_trouble();
   all.push_back(trouble.empty() ? api::PartHealth{"bus", Health::kOk,

@@ -81,11 +81,7 @@ DiskFacts look_at_disk(const fs::path& folder, std::optional<std::uint64_t> floo
   const fs::path there = nearest_existing(folder);
   auto space = FileSystemSpace(there).look();
   const SpaceFloor floor = floor_of(space ? *space : DiskSpace{}, floor_bytes);
-  return {folder,
-          std::move(space),
-          floor,
-          look_at_file_system(there),
-          measure_sync(there)};
+  return {folder, std::move(space), floor, look_at_file_system(there), measure_sync(there)};
 }
 
 }  // namespace citas::ops::doctor
