@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <system_error>
 
+#include "events/base/rocksdb/next_step.h"
 #include "events/base/rocksdb/silent_logger.h"
 
 namespace citas::projections {
@@ -43,8 +44,9 @@ ErrorCode code_of(const rocksdb::Status& status) {
 }
 
 tl::unexpected<Error> failed(std::string_view what, const rocksdb::Status& status) {
-  return failure(code_of(status),
-                 "the read model could not be " + std::string(what) + ": " + status.ToString());
+  return failure(code_of(status), "the read model could not be " + std::string(what) + ": " +
+                                      status.ToString() +
+                                      std::string(next_step_of_refused(status)));
 }
 
 rocksdb::BlockBasedTableOptions table_options(const RocksDbReadStoreResources& shared) {

@@ -115,6 +115,12 @@ def test_a_limit_of_memory_that_leaves_no_room_for_threads_is_told(new_server):
     assert "threads can be started" in refused.stderr and "ulimit -v" in refused.stderr
 
 
+@pytest.mark.parametrize("files", [12, 24, 30], ids=["for the log", "for a read model", "for all"])
+def test_a_limit_of_open_files_says_what_to_raise(new_server, files):
+    refused = limited(new_server(), resource.RLIMIT_NOFILE, files, "--nats", "none")
+    assert "Too many open files; raise the limit of open files" in refused.stderr
+
+
 def test_a_file_at_the_limit_of_its_size_is_a_failed_write(new_server):
     server = new_server("--nats", "none").start()
     booked = server.client.book("00001", 1).json["appointmentId"]
