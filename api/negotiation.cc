@@ -1,17 +1,13 @@
 #include "api/negotiation.h"
 
 #include "api/http/message.h"
+#include "api/http/trimmed.h"
 
 namespace citas::api {
 namespace {
 
 using http::equals_ignoring_case;
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
+using http::trimmed;
 
 // Takes the next element off the front of a list, without the white space around it.
 std::string_view take_element(std::string_view& list, char separator) {

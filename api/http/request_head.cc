@@ -5,6 +5,7 @@
 #include <charconv>
 #include <optional>
 
+#include "api/http/trimmed.h"
 #include "api/http/uri.h"
 
 namespace citas::api::http {
@@ -45,12 +46,6 @@ bool is_host_char(char c) {
 
 bool is_host(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), is_host_char);
-}
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
 // Takes the next line off `bytes`, without its CRLF; the reader has seen to it that there is one.

@@ -3,22 +3,16 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "events/base/hex.h"
+
 namespace citas::api::http {
 namespace {
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-// The byte that the escape at text[at] stands for, or -1.
-int escaped_byte(std::string_view text, std::size_t at) {
-  if (text.size() - at < 3) return -1;
-  const int high = hex_digit(text[at + 1]);
-  const int low = hex_digit(text[at + 2]);
-  return high < 0 || low < 0 ? -1 : high * 16 + low;
+// The byte that the escape at text[at] stands for.
+std::optional<char> escaped_byte(std::string_view text, std::size_t at) {
+  unsigned char byte = 0;
+  if (!from_hex(text.substr(at + 1, 2), {&byte, 1})) return std::nullopt;
+  return static_cast<char>(byte);
 }
 
 std::optional<std::string> decode(std::string_view text, bool plus_is_space) {
@@ -26,9 +20,9 @@ std::optional<std::string> decode(std::string_view text, bool plus_is_space) {
   decoded.reserve(text.size());
   for (std::size_t at = 0; at < text.size(); ++at) {
     if (text[at] == '%') {
-      const int byte = escaped_byte(text, at);
-      if (byte < 0) return std::nullopt;
-      decoded.push_back(static_cast<char>(byte));
+      const auto byte = escaped_byte(text, at);
+      if (!byte) return std::nullopt;
+      decoded.push_back(*byte);
       at += 2;
     } else {
       decoded.push_back(plus_is_space && text[at] == '+' ? ' ' : text[at]);
