@@ -43,20 +43,13 @@ void NatsInbox::take(std::vector<NatsMsg>& out) {
   out.swap(queue_->messages);
 }
 
-std::uint64_t NatsInbox::dropped() const {
-  std::scoped_lock lock(queue_->mutex);
-  return queue_->dropped;
-}
-
 void NatsInbox::on_message(natsConnection*, natsSubscription*, natsMsg* message, void* closure) {
   NatsMsg owned(message);
   Queue& queue = **static_cast<std::shared_ptr<Queue>*>(closure);
   std::scoped_lock lock(queue.mutex);
   if (queue.wakeup == nullptr) return;
-  if (queue.messages.size() >= queue.capacity) {
-    ++queue.dropped;
-    return;
-  }
+  // What it cannot hold comes again: it was not acknowledged.
+  if (queue.messages.size() >= queue.capacity) return;
   queue.messages.push_back(std::move(owned));
   queue.wakeup->notify();
 }

@@ -30,7 +30,6 @@ class NatsInbox {
 
   // Replaces the content of `out` by all that has come in, in order.
   void take(std::vector<NatsMsg>& out);
-  std::uint64_t dropped() const;
 
  private:
   // Shared with nats.c until it says that the last callback has returned.
@@ -40,7 +39,6 @@ class NatsInbox {
     const std::size_t capacity;
     mutable std::mutex mutex;
     std::vector<NatsMsg> messages;  // guarded by mutex
-    std::uint64_t dropped = 0;      // guarded by mutex
     Wakeup* wakeup;                 // guarded by mutex; null once the owner is gone
   };
 
