@@ -12,6 +12,7 @@
 #include "ops/citas/http_client.h"
 #include "ops/citas/json_member.h"
 #include "ops/citas/offline_log.h"
+#include "ops/citas/print_json.h"
 #include "ops/citas/standard_streams.h"
 
 namespace citas::ops {
@@ -37,7 +38,7 @@ void print_verified(const VerifyCommand& command, const Head& head) {
   const std::string position = std::to_string(head.position.value());
   const std::string hash = to_hex(head.hash);
   if (command.output == Output::kJson) {
-    fmt::print("{}\n", Json{{"verified", true}, {"position", position}, {"hash", hash}}.dump());
+    print_json(Json{{"verified", true}, {"position", position}, {"hash", hash}});
     return;
   }
   fmt::print("verified: {} events, gapless, unaltered\nhead: {}:{}\n",

@@ -10,6 +10,7 @@
 #include "ops/citas/http_client.h"
 #include "ops/citas/json_member.h"
 #include "ops/citas/offline_log.h"
+#include "ops/citas/print_json.h"
 #include "projections/dead_letters/dead_letters_query.h"
 #include "projections/memory/memory_read_store.h"
 #include "projections/replay.h"
@@ -218,7 +219,7 @@ int decide(const DeadLettersTarget& target, const std::vector<std::string>& ids,
     }
   }
   if (target.output == Output::kJson) {
-    fmt::print("{}\n", Json{{"deadLetters", decided}}.dump());
+    print_json(Json{{"deadLetters", decided}});
   } else if (!decided.empty()) {
     print_letters(decided);
   }
@@ -233,7 +234,7 @@ int list_dead_letters(const DeadLettersTarget& target, const DeadLettersListing&
   const auto found = read_all(**source, listing);
   if (!found) return refuse(found.error());
   if (target.output == Output::kJson) {
-    fmt::print("{}\n", Json{{"deadLetters", found->letters}, {"total", found->total}}.dump());
+    print_json(Json{{"deadLetters", found->letters}, {"total", found->total}});
     return kExitOk;
   }
   print_letters(found->letters);
@@ -251,7 +252,7 @@ int show_dead_letter(const DeadLettersTarget& target, const std::string& id) {
   const auto letter = (*source)->find(id);
   if (!letter) return refuse(explain(id, letter.error()));
   if (target.output == Output::kJson) {
-    fmt::print("{}\n", letter->dump());
+    print_json(*letter);
     return kExitOk;
   }
   for (const auto& [name, value] : letter->items()) {

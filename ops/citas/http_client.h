@@ -44,8 +44,10 @@ class HttpClient {
   std::unique_ptr<Handle> handle_;
 };
 
-// The answer to a GET, or what it says is wrong: its problem's message and code.
+// The answer to a GET, or what it says is wrong.
 Result<std::string> get_ok(HttpClient& client, std::string_view path);
+// The message of the problem that the server answered with, and its code by the status. Unavailable
+// for whatever else stands between here and the server: it says nothing of what is stored there.
 Error problem_of(const HttpAnswer& answer);
 
 }  // namespace citas::ops

@@ -7,6 +7,7 @@
 #include "ops/citas/audit.h"
 #include "ops/citas/exit_codes.h"
 #include "ops/citas/offline_log.h"
+#include "ops/citas/print_json.h"
 #include "projections/all_projections.h"
 #include "projections/replay.h"
 #include "projections/rocksdb/rocksdb_generations.h"
@@ -46,7 +47,7 @@ void print_table(const Replays& replays) {
   fmt::print("{}", table.text());
 }
 
-void print_json(const Replays& replays) {
+void print_list(const Replays& replays) {
   Json list = Json::array();
   for (const auto& replay : replays) {
     list.push_back({{"name", replay.checkpoint.model.name},
@@ -56,7 +57,7 @@ void print_json(const Replays& replays) {
                     {"entries", replay.checkpoint.entries},
                     {"digest", replay.checkpoint.digest.to_hex()}});
   }
-  fmt::print("{}\n", Json{{"projections", std::move(list)}}.dump());
+  print_json(Json{{"projections", std::move(list)}});
 }
 
 }  // namespace
@@ -74,7 +75,7 @@ int replay_log(const ReplayOptions& options) {
   const auto replays = replay_all(**offline, until, options.quiet);
   if (!replays) return refuse(replays.error());
   if (options.output == Output::kJson) {
-    print_json(*replays);
+    print_list(*replays);
   } else {
     print_table(*replays);
   }

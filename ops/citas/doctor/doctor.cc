@@ -14,6 +14,7 @@
 #include "ops/citas/doctor/server.h"
 #include "ops/citas/exit_codes.h"
 #include "ops/citas/http_client.h"
+#include "ops/citas/print_json.h"
 
 namespace citas::ops::doctor {
 namespace {
@@ -79,8 +80,8 @@ void print_json(const Findings& findings) {
     if (!one.next.empty()) check["next"] = one.next;
     checks.push_back(std::move(check));
   }
-  const Json all{{"state", lower(to_string(worst(findings)))}, {"checks", std::move(checks)}};
-  fmt::print("{}\n", all.dump(-1, ' ', false, Json::error_handler_t::replace));
+  ops::print_json(
+      Json{{"state", lower(to_string(worst(findings)))}, {"checks", std::move(checks)}});
 }
 
 }  // namespace
