@@ -10,6 +10,7 @@
 #include "api/origin.h"
 #include "api/problems.h"
 #include "api/responses.h"
+#include "events/base/traceparent.h"
 
 namespace citas::api {
 namespace {

@@ -25,11 +25,4 @@ RequestContext read_context(const http::Headers& headers, IdSource& ids);
 // 1 … 128 of A-Z a-z 0-9 . _ -
 bool is_request_id(std::string_view text);
 
-// A traceparent that may be passed on, always of version 00; empty when `text` is not valid.
-// Source: W3C Trace Context, section 3.2.
-std::string accepted_traceparent(std::string_view text);
-
-// The trace id of a traceparent made by accepted_traceparent(), or "".
-std::string_view trace_id_of(std::string_view traceparent);
-
 }  // namespace citas::api

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "events/base/traceparent.h"
 #include "workers/confirmation.h"
 #include "workers/dead_letter.h"
 #include "workers/topology.h"
-#include "workers/traceparent.h"
 
 namespace citas::workers {
 namespace {
@@ -78,8 +78,8 @@ void ConfirmationConsumer::handle(Message message) {
   }
   commands::Command command{.data = to_command(*confirmation), .actor = kActor};
   command.causation = confirmation->request;
-  const auto traceparent = find_header(message.headers, kTraceparentHeader);
-  if (traceparent && is_traceparent(*traceparent)) command.traceparent = *traceparent;
+  command.traceparent =
+      accepted_traceparent(find_header(message.headers, kTraceparentHeader).value_or(""));
   if (!submissions_.submit(message, std::move(command))) held_.push_back(std::move(message));
 }
 

@@ -8,6 +8,7 @@
 #include "events/base/folder.h"
 #include "events/base/hex.h"
 #include "events/base/sha256.h"
+#include "events/base/traceparent.h"
 #include "events/ids.h"
 #include "tests/support/events.h"
 #include "tests/support/temp_folder.h"
@@ -38,6 +39,24 @@ TEST(Rfc3339, RefusesEverythingElse) {
         "2024-02-29 12:00:00Z", "2024-02-29T12:00:00+5:00", "2024-02-29T12:00:00+24:00",
         "+024-02-29T12:00:00Z", "2024-02-29T12:00:00+00:60", "2024-2-29T12:00:00Z"}) {
     EXPECT_FALSE(parse_rfc3339(text)) << text;
+  }
+}
+
+TEST(Traceparent, OnlyTheStandardFormPasses) {
+  constexpr std::string_view kValid = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  EXPECT_EQ(accepted_traceparent(kValid), kValid);
+  EXPECT_EQ(trace_id_of(kValid), "4bf92f3577b34da6a3ce929d0e0e4736");
+  EXPECT_EQ(trace_id_of(""), "");
+  // A later version may say more, and begins as this one does.
+  EXPECT_EQ(accepted_traceparent("cc" + std::string{kValid.substr(2)} + "-what-next"), kValid);
+  for (const char* text : {"", "x", "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+                           "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+                           "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+                           "00-4BF92F3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+                           "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\n",
+                           "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+                           "00_4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}) {
+    EXPECT_EQ(accepted_traceparent(text), "") << text;
   }
 }
 

@@ -9,7 +9,6 @@
 #include "workers/dead_letter.h"
 #include "workers/reconciler.h"
 #include "workers/topology.h"
-#include "workers/traceparent.h"
 
 namespace citas::workers {
 namespace {
@@ -147,15 +146,6 @@ TEST(Topology, AnAnswerToWhatTheReconcilerAsksAgainIsNoDuplicate) {
     if (!holds_answers) continue;
     EXPECT_LT(spec.duplicate_window, ReconcilerOptions{}.pending_after) << spec.name;
   }
-}
-
-TEST(Traceparent, OnlyTheStandardFormPasses) {
-  EXPECT_TRUE(is_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
-  EXPECT_FALSE(is_traceparent("00-4BF92F3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
-  EXPECT_FALSE(is_traceparent("00-00000000000000000000000000000000-00f067aa0ba902b7-01"));
-  EXPECT_FALSE(is_traceparent("01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
-  EXPECT_FALSE(is_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\n"));
-  EXPECT_FALSE(is_traceparent(""));
 }
 
 }  // namespace
