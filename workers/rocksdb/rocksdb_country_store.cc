@@ -133,7 +133,7 @@ class TryingFile {
     descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (descriptor_ < 0) return failed();
     // Its space is taken now, so that a disk that fills up holds no processor up here.
-    return std::filesystem::file_size(file) < kTryingBytes ? write({}) : Status{};
+    return ::lseek(descriptor_, 0, SEEK_END) < off_t{kTryingBytes} ? write({}) : Status{};
   }
 
   Status write(std::string_view message) {
