@@ -1,9 +1,9 @@
 #include "api/parameters.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "api/responses.h"
+#include "events/base/number.h"
 #include "projections/appointments/appointments_query.h"
 
 namespace citas::api {
@@ -21,12 +21,8 @@ constexpr FieldFault kNotKey{"invalid_idempotency_key",
                              "must be 1 to 255 visible ASCII characters, bare or double-quoted"};
 
 std::optional<std::size_t> parse_limit(std::string_view text) {
-  std::size_t limit = 0;
-  const char* const end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, limit);
-  if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
-  if (limit < 1 || limit > projections::kMaxPageLimit) return std::nullopt;
-  return limit;
+  const auto limit = parse_number<std::size_t>(text);
+  return limit && *limit >= 1 && *limit <= projections::kMaxPageLimit ? limit : std::nullopt;
 }
 
 std::optional<AppointmentId> parse_appointment_id(std::string_view text) {

@@ -1,7 +1,8 @@
 #include "events/ids.h"
 
 #include <algorithm>
-#include <charconv>
+
+#include "events/base/number.h"
 
 namespace citas {
 namespace {
@@ -37,11 +38,9 @@ std::optional<ReasonCode> ReasonCode::parse(std::string_view text) {
 }
 
 std::optional<Position> parse_position(std::string_view text) {
-  if (text.empty() || (text.size() > 1 && text[0] == '0')) return std::nullopt;
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return Position{value};
+  if (text.size() > 1 && text[0] == '0') return std::nullopt;
+  const auto value = parse_number<std::uint64_t>(text);
+  return value ? std::optional(Position{*value}) : std::nullopt;
 }
 
 }  // namespace citas

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <cstdint>
 #include <cstdlib>
 #include <functional>
 #include <string>
 
+#include "events/base/number.h"
 #include "ops/citas/terminal.h"
 
 namespace citas::ops {
@@ -29,10 +29,7 @@ inline void add_output(CLI::App& command, Output& output) {
 // Says what is wrong with a value that has to be a whole number: the parser alone would take "-1"
 // for the greatest, and a number that is too large for that, too.
 inline std::string no_whole_number(const std::string& text) {
-  std::uint64_t number = 0;
-  const char* end = text.data() + text.size();
-  const auto [stopped, error] = std::from_chars(text.data(), end, number);
-  if (error == std::errc{} && stopped == end) return {};
+  if (parse_number<std::uint64_t>(text)) return {};
   return "'" + text + "' is no whole number from 0 to 18446744073709551615";
 }
 

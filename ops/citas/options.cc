@@ -7,17 +7,10 @@
 #include <charconv>
 #include <cmath>
 
+#include "events/base/number.h"
+
 namespace citas::ops {
 namespace {
-
-std::optional<std::uint16_t> parse_port(std::string_view text) {
-  std::uint16_t port = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (text.empty() || error != std::errc{} || end != text.data() + text.size()) {
-    return std::nullopt;
-  }
-  return port;
-}
 
 bool is_address(int family, const std::string& text) {
   unsigned char ignored[sizeof(in6_addr)];
@@ -42,7 +35,7 @@ Result<ListenAddress> parse_listen_address(std::string_view text) {
   const auto colon = text.rfind(':');
   if (colon == std::string_view::npos) return wrong();
   std::string host(text.substr(0, colon));
-  const auto port = parse_port(text.substr(colon + 1));
+  const auto port = parse_number<std::uint16_t>(text.substr(colon + 1));
   const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
   if (bracketed) host = host.substr(1, host.size() - 2);
   if (!port || !is_address(bracketed ? AF_INET6 : AF_INET, host)) return wrong();

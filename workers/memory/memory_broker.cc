@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "workers/topology.h"
+
 namespace citas::workers {
 namespace {
 
@@ -211,7 +213,7 @@ Result<PublishAck> MemoryBroker::store(Stream& stream, const Publication& public
   const std::uint64_t sequence = stream.last() + 1;
   Headers headers(publication.headers.begin(), publication.headers.end());
   // As a nats-server keeps it.
-  if (!id.empty()) headers.push_back({"Nats-Msg-Id", id});
+  if (!id.empty()) headers.push_back({kMessageIdHeader, id});
   stream.messages.push_back({.subject = std::string(publication.subject),
                              .headers = std::move(headers),
                              .payload = std::string(publication.payload),

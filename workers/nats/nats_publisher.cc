@@ -1,12 +1,13 @@
 #include "workers/nats/nats_publisher.h"
 
-#include <charconv>
 #include <utility>
+
+#include "events/base/number.h"
+#include "workers/topology.h"
 
 namespace citas::workers {
 namespace {
 
-constexpr char kMessageId[] = "Nats-Msg-Id";
 constexpr char kExpectedLastSequence[] = "Nats-Expected-Last-Sequence";
 
 natsStatus add_headers(natsMsg* message, const Publication& publication) {
@@ -16,7 +17,8 @@ natsStatus add_headers(natsMsg* message, const Publication& publication) {
     status = natsMsgHeader_Set(message, header.name.c_str(), header.value.c_str());
   }
   if (status == NATS_OK && !publication.message_id.empty()) {
-    status = natsMsgHeader_Set(message, kMessageId, std::string(publication.message_id).c_str());
+    status =
+        natsMsgHeader_Set(message, kMessageIdHeader, std::string(publication.message_id).c_str());
   }
   if (status == NATS_OK && publication.expected_last_sequence) {
     const std::string expected = std::to_string(*publication.expected_last_sequence);
@@ -120,11 +122,9 @@ void NatsPublisher::complete_lost(std::vector<Completion>& out) {
 NatsPublisher::InFlight* NatsPublisher::answered_by(natsMsg* message) {
   const std::string_view subject = natsMsg_GetSubject(message);
   if (!subject.starts_with(inbox_prefix_)) return nullptr;
-  std::uint64_t token = 0;
-  const char* end = subject.data() + subject.size();
-  const auto parsed = std::from_chars(subject.data() + inbox_prefix_.size(), end, token);
-  if (parsed.ec != std::errc{} || parsed.ptr != end) return nullptr;
-  const std::uint64_t index = token - first_token_;
+  const auto token = parse_number<std::uint64_t>(subject.substr(inbox_prefix_.size()));
+  if (!token) return nullptr;
+  const std::uint64_t index = *token - first_token_;
   return index < in_flight_.size() ? &in_flight_[index] : nullptr;
 }
 

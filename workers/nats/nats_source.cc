@@ -1,21 +1,11 @@
 #include "workers/nats/nats_source.h"
 
 #include <array>
-#include <charconv>
 #include <utility>
 
+#include "events/base/number.h"
+
 namespace citas::workers {
-namespace {
-
-std::optional<std::uint64_t> parse_number(std::string_view text) {
-  std::uint64_t number = 0;
-  const char* end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, number);
-  if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
-  return number;
-}
-
-}  // namespace
 
 std::string deliver_subject(std::string_view stream, std::string_view durable) {
   return "citas.deliver." + std::string(stream) + "." + std::string(durable);
@@ -34,10 +24,10 @@ std::optional<Delivery> parse_delivery(std::string_view reply) {
   }
   if (count != 9 && count < 11) return std::nullopt;
   const std::size_t at = count == 9 ? 4 : 6;
-  const auto deliveries = parse_number(words[at]);
-  const auto sequence = parse_number(words[at + 1]);
-  const auto consumer_sequence = parse_number(words[at + 2]);
-  const auto stored_at = parse_number(words[at + 3]);
+  const auto deliveries = parse_number<std::uint64_t>(words[at]);
+  const auto sequence = parse_number<std::uint64_t>(words[at + 1]);
+  const auto consumer_sequence = parse_number<std::uint64_t>(words[at + 2]);
+  const auto stored_at = parse_number<std::uint64_t>(words[at + 3]);
   if (!deliveries || !sequence || !consumer_sequence || !stored_at) return std::nullopt;
   return Delivery{*deliveries, *sequence, *consumer_sequence,
                   static_cast<std::int64_t>(*stored_at)};

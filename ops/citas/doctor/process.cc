@@ -4,10 +4,11 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include <charconv>
 #include <fstream>
 #include <iterator>
 #include <sstream>
+
+#include "events/base/number.h"
 
 namespace citas::ops::doctor {
 namespace {
@@ -113,11 +114,8 @@ std::optional<Process> owner_of_socket(std::uint64_t inode) {
   std::error_code error;
   for (fs::directory_iterator each("/proc", error), end; !error && each != end;
        each.increment(error)) {
-    const std::string text = each->path().filename().string();
-    pid_t pid = 0;
-    const auto [last, wrong] = std::from_chars(text.data(), text.data() + text.size(), pid);
-    if (wrong != std::errc{} || last != text.data() + text.size()) continue;
-    if (has_socket(pid, name)) return process_of(pid);
+    const auto pid = parse_number<pid_t>(each->path().filename().string());
+    if (pid && has_socket(*pid, name)) return process_of(*pid);
   }
   return std::nullopt;
 }

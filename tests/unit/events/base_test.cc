@@ -7,6 +7,7 @@
 #include "events/base/clock.h"
 #include "events/base/folder.h"
 #include "events/base/hex.h"
+#include "events/base/number.h"
 #include "events/base/sha256.h"
 #include "events/base/traceparent.h"
 #include "events/ids.h"
@@ -57,6 +58,14 @@ TEST(Traceparent, OnlyTheStandardFormPasses) {
                            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
                            "00_4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}) {
     EXPECT_EQ(accepted_traceparent(text), "") << text;
+  }
+}
+
+TEST(Number, IsTheWholeText) {
+  EXPECT_EQ(parse_number<std::uint16_t>("65535"), 65'535);
+  EXPECT_EQ(parse_number<std::uint64_t>("0"), 0U);
+  for (const char* text : {"", "65536", "-1", "+1", " 1", "1 ", "1x", "0x1"}) {
+    EXPECT_FALSE(parse_number<std::uint16_t>(text)) << text;
   }
 }
 
