@@ -5,19 +5,11 @@
 #include <unordered_map>
 
 #include "commands/state_cache.h"
-#include "events/base/check.h"
+#include "events/base/digest_hash.h"
 #include "events/base/thread_name.h"
 
 namespace citas::commands {
 namespace {
-
-struct CommandKeyHash {
-  std::size_t operator()(const CommandKey& key) const {
-    std::size_t value;
-    std::memcpy(&value, key.data(), sizeof value);
-    return value;
-  }
-};
 
 Result<Event> read_event(const EventLog& log, const Codec& codec, Position position) {
   const auto record = read_one(log, position);
@@ -56,7 +48,7 @@ class Sequencer::Batch {
   const Status admitted_;
   AppendBatch append_;
   std::vector<Event> staged_;
-  std::unordered_map<CommandKey, StoredOutcome, CommandKeyHash> staged_results_;
+  std::unordered_map<CommandKey, StoredOutcome, DigestHash> staged_results_;
   std::vector<Outcome> answers_;
 };
 

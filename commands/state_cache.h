@@ -4,15 +4,17 @@
 // It is also the batch's overlay: apply() evolves the states of an event before it is stored, so
 // that the next command of the same batch decides on it. Nothing leaves the cache between trims,
 // since the log does not have those events yet. Belongs to the sequencer's thread.
+//
+// Errors of every call: the log could not be read, or what it holds is no event (Corruption).
 #pragma once
 
 #include <cstddef>
-#include <cstring>
 #include <unordered_map>
 #include <variant>
 
 #include "commands/booking/booking.h"
 #include "commands/dead_letters/dead_letters.h"
+#include "events/base/digest_hash.h"
 #include "events/base/result.h"
 #include "events/codec.h"
 #include "events/event_log.h"
@@ -27,7 +29,6 @@ class StateCache {
 
   Result<SlotState> slot(const TenantId& tenant, const Slot& slot);
   Result<AppointmentState> appointment(const TenantId& tenant, AppointmentId appointment);
-
   Result<DeadLetterState> dead_letter(const TenantId& tenant, DeadLetterId letter);
 
   // Evolves what `event`, about to be stored, changes.
@@ -38,13 +39,6 @@ class StateCache {
 
  private:
   using State = std::variant<SlotState, AppointmentState, DeadLetterState>;
-  struct DigestHash {
-    std::size_t operator()(const TagDigest& digest) const {
-      std::size_t value;
-      std::memcpy(&value, digest.data(), sizeof value);
-      return value;
-    }
-  };
   using Generation = std::unordered_map<TagDigest, State, DigestHash>;
 
   template <typename S>
