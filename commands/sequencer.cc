@@ -17,6 +17,68 @@ Result<Event> read_event(const EventLog& log, const Codec& codec, Position posit
   return codec.decode(record->bytes);
 }
 
+// Loads the states that a command is decided on, and has it decided.
+class DecideOnState {
+ public:
+  DecideOnState(StateCache& cache, const TenantId& tenant, const Clock& clock, IdSource& ids,
+                const std::set<CountryCode>& countries)
+      : cache_(cache), tenant_(tenant), clock_(clock), ids_(ids), countries_(countries) {}
+
+  Result<Decided> operator()(const RequestAppointment& request) const {
+    return cache_.slot(tenant_, request.slot).map([&](const SlotState& state) {
+      return commands::decide(state, request, context(AppointmentId{ids_.next()}));
+    });
+  }
+  Result<Decided> operator()(const ConfirmAppointment& confirm) const {
+    return on_appointment(confirm);
+  }
+  Result<Decided> operator()(const RejectAppointment& refusal) const {
+    return on_appointment(refusal);
+  }
+  Result<Decided> operator()(const CancelAppointment& cancel) const {
+    return on_appointment(cancel);
+  }
+  Result<Decided> operator()(const RecordDeadLetter& record) const {
+    const auto id = dead_letter_id(record.letter.consumer, record.letter.message_id);
+    return cache_.dead_letter(tenant_, id).map([&](const DeadLetterState& state) {
+      return commands::decide(state, record);
+    });
+  }
+  Result<Decided> operator()(const RetryDeadLetter& retry) const { return on_letter(retry); }
+  Result<Decided> operator()(const DiscardDeadLetter& discard) const { return on_letter(discard); }
+
+ private:
+  BookingContext context(AppointmentId new_appointment) const {
+    return {clock_.now(), new_appointment, countries_};
+  }
+
+  template <typename Data>
+  Result<Decided> on_appointment(const Data& data) const {
+    return cache_.appointment(tenant_, data.appointment).map([&](const AppointmentState& state) {
+      return commands::decide(state, data, context(AppointmentId{}));
+    });
+  }
+
+  // On a letter and the appointment that it names, if it does.
+  template <typename Data>
+  Result<Decided> on_letter(const Data& data) const {
+    const auto state = cache_.dead_letter(tenant_, data.id);
+    if (!state) return failure(state.error());
+    if (!state->letter || !state->letter->recorded.appointment) {
+      return commands::decide(*state, AppointmentState{}, data);
+    }
+    const auto appointment = cache_.appointment(tenant_, *state->letter->recorded.appointment);
+    if (!appointment) return failure(appointment.error());
+    return commands::decide(*state, *appointment, data);
+  }
+
+  StateCache& cache_;
+  const TenantId& tenant_;
+  const Clock& clock_;
+  IdSource& ids_;
+  const std::set<CountryCode>& countries_;
+};
+
 }  // namespace
 
 // The commands of one commit, decided but not yet durable. Nobody is answered before finish().
@@ -35,7 +97,6 @@ class Sequencer::Batch {
   std::vector<Outcome> finish(Position committed);
 
  private:
-  Result<Decided> decide_on_state(const Command& command);
   Status accept(const Command& command, const Decision& decision);
   Status append_events(const Command& command, const Decision& decision);
   Status repeat(Position position);
@@ -64,7 +125,10 @@ Status Sequencer::Batch::decide(const Command& command) {
     answers_.push_back(tl::unexpected<Refusal>(admitted_.error()));
     return {};
   }
-  const auto decided = decide_on_state(command);
+  const auto decided =
+      std::visit(DecideOnState{*sequencer_.cache_, command.tenant, sequencer_.clock_,
+                               sequencer_.ids_, sequencer_.options_.countries},
+                 command.data);
   if (!decided) return failure(decided.error());
   if (!*decided) {
     answers_.push_back(tl::unexpected<Refusal>(decided->error()));
@@ -103,48 +167,6 @@ Result<bool> Sequencer::Batch::answer_repetition(const Command& command,
   const Status repeated = repeat(known->position);
   if (!repeated) return failure(repeated.error());
   return true;
-}
-
-Result<Decided> Sequencer::Batch::decide_on_state(const Command& command) {
-  StateCache& cache = *sequencer_.cache_;
-  const auto context = [&](AppointmentId new_appointment) {
-    return BookingContext{sequencer_.clock_.now(), new_appointment, sequencer_.options_.countries};
-  };
-  const auto on_appointment = [&](const auto& data) -> Result<Decided> {
-    return cache.appointment(command.tenant, data.appointment).map([&](const auto& state) {
-      return commands::decide(state, data, context(AppointmentId{}));
-    });
-  };
-  const auto on_letter = [&](const auto& data) -> Result<Decided> {
-    const auto state = cache.dead_letter(command.tenant, data.id);
-    if (!state) return failure(state.error());
-    AppointmentState appointment;
-    if (state->letter && state->letter->recorded.appointment) {
-      auto known = cache.appointment(command.tenant, *state->letter->recorded.appointment);
-      if (!known) return failure(known.error());
-      appointment = *std::move(known);
-    }
-    return commands::decide(*state, appointment, data);
-  };
-  return std::visit(
-      Match{[&](const RequestAppointment& data) -> Result<Decided> {
-              return cache.slot(command.tenant, data.slot).map([&](const SlotState& state) {
-                return commands::decide(state, data,
-                                        context(AppointmentId{sequencer_.ids_.next()}));
-              });
-            },
-            [&](const ConfirmAppointment& data) { return on_appointment(data); },
-            [&](const RejectAppointment& data) { return on_appointment(data); },
-            [&](const CancelAppointment& data) { return on_appointment(data); },
-            [&](const RecordDeadLetter& data) -> Result<Decided> {
-              const auto id = dead_letter_id(data.letter.consumer, data.letter.message_id);
-              return cache.dead_letter(command.tenant, id).map([&](const auto& state) {
-                return commands::decide(state, data);
-              });
-            },
-            [&](const RetryDeadLetter& data) { return on_letter(data); },
-            [&](const DiscardDeadLetter& data) { return on_letter(data); }},
-      command.data);
 }
 
 Status Sequencer::Batch::accept(const Command& command, const Decision& decision) {
