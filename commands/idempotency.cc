@@ -29,50 +29,60 @@ void add(std::string& out, const std::optional<T>& field) {
   add(out, std::string_view{});
 }
 
-void add_uuid(std::string& out, const Uuid& uuid) { add(out, uuid.to_string()); }
+void add(std::string& out, const Uuid& uuid) { add(out, uuid.to_string()); }
+void add(std::string& out, const CountryCode& country) { add(out, country.text()); }
+void add(std::string& out, const InsuredId& insured) { add(out, insured.text()); }
+void add(std::string& out, const ReasonCode& reason) { add(out, reason.text()); }
 
-void add_reason(std::string& out, const ReasonCode& reason) { add(out, reason.text()); }
+// The fields of each command. They and their order are compared with what is stored for ever.
+
+void add_fields(std::string& out, const RequestAppointment& request) {
+  add(out, request.insured);
+  add(out, request.slot.country);
+  add(out, request.slot.schedule.value());
+  add(out, request.details.center);
+  add(out, request.details.specialty);
+  add(out, request.details.medic);
+  add(out, request.details.date);
+}
+
+void add_fields(std::string& out, const ConfirmAppointment& confirm) {
+  add(out, confirm.appointment.value());
+  add(out, confirm.country);
+  add(out, confirm.registration.value());
+}
+
+void add_fields(std::string& out, const RejectAppointment& refusal) {
+  add(out, refusal.appointment.value());
+  add(out, refusal.country);
+  add(out, refusal.reason);
+}
+
+void add_fields(std::string& out, const CancelAppointment& cancel) {
+  add(out, cancel.appointment.value());
+  add(out, cancel.insured);
+  if (cancel.reason) add(out, *cancel.reason);
+}
+
+void add_fields(std::string& out, const RecordDeadLetter& record) {
+  add(out, record.letter.message_id);
+  add(out, record.letter.consumer);
+  add(out, record.letter.country);
+  add(out, record.letter.reason);
+  add(out, record.letter.payload_sha256);
+}
+
+void add_fields(std::string& out, const RetryDeadLetter& retry) { add(out, retry.id.value()); }
+
+void add_fields(std::string& out, const DiscardDeadLetter& discard) {
+  add(out, discard.id.value());
+  add(out, discard.reason);
+}
 
 std::string canonical(const CommandData& command) {
   std::string out;
   add(out, static_cast<std::int64_t>(command.index()));
-  std::visit(Match{[&](const RequestAppointment& request) {
-                     add(out, request.insured.text());
-                     add(out, request.slot.country.text());
-                     add(out, request.slot.schedule.value());
-                     add(out, request.details.center);
-                     add(out, request.details.specialty);
-                     add(out, request.details.medic);
-                     add(out, request.details.date);
-                   },
-                   [&](const ConfirmAppointment& confirm) {
-                     add_uuid(out, confirm.appointment.value());
-                     add(out, confirm.country.text());
-                     add_uuid(out, confirm.registration.value());
-                   },
-                   [&](const RejectAppointment& refusal) {
-                     add_uuid(out, refusal.appointment.value());
-                     add(out, refusal.country.text());
-                     add_reason(out, refusal.reason);
-                   },
-                   [&](const CancelAppointment& cancel) {
-                     add_uuid(out, cancel.appointment.value());
-                     add(out, cancel.insured.text());
-                     if (cancel.reason) add_reason(out, *cancel.reason);
-                   },
-                   [&](const RecordDeadLetter& record) {
-                     add(out, record.letter.message_id);
-                     add(out, record.letter.consumer);
-                     add(out, record.letter.country.text());
-                     add_reason(out, record.letter.reason);
-                     add(out, record.letter.payload_sha256);
-                   },
-                   [&](const RetryDeadLetter& retry) { add_uuid(out, retry.id.value()); },
-                   [&](const DiscardDeadLetter& discard) {
-                     add_uuid(out, discard.id.value());
-                     add_reason(out, discard.reason);
-                   }},
-             command);
+  std::visit([&](const auto& data) { add_fields(out, data); }, command);
   return out;
 }
 

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "commands/command.h"
 #include "tests/support/events.h"
 
@@ -49,6 +51,39 @@ TEST(IdempotencyKeyTest, EveryFieldOfTheCommandCounts) {
   const AppointmentId one{uuid(1)};
   EXPECT_NE(canonical(CancelAppointment{one, insured("00001"), std::nullopt}),
             canonical(CancelAppointment{one, insured("00001"), reason("other")}));
+}
+
+// What a server of another version has stored is compared with it: it stays as it is.
+TEST(IdempotencyKeyTest, TheCanonicalFormOfEachCommandIsFixed) {
+  const auto canonical = [](const CommandData& command) {
+    std::string form = idempotency_key(kDefaultTenant, "p", "r", "s", "k", command).canonical;
+    std::ranges::replace(form, '\x1f', '|');
+    return form;
+  };
+  const std::string one = "00000000-0000-7000-8000-000000000001|";
+  const std::string two = "00000000-0000-7000-8000-000000000002|";
+  const AppointmentId appointment{uuid(1)};
+  const DeadLetterRecorded letter{.message_id = "m1",
+                                  .consumer = "processor-PE",
+                                  .country = country("PE"),
+                                  .reason = reason("bad"),
+                                  .appointment = appointment,
+                                  .payload_sha256 = "00ff"};
+  EXPECT_EQ(canonical(request({.center = 3, .medic = 5, .date = at_ms(1'790'000'000'123)})),
+            "0|00001|PE|1|3||5|1790000000123|");
+  EXPECT_EQ(canonical(request()), "0|00001|PE|1|||||");
+  EXPECT_EQ(canonical(ConfirmAppointment{appointment, country("PE"), RegistrationId{uuid(2)}}),
+            "1|" + one + "PE|" + two);
+  EXPECT_EQ(canonical(RejectAppointment{appointment, country("PE"), reason("closed")}),
+            "2|" + one + "PE|closed|");
+  EXPECT_EQ(canonical(CancelAppointment{appointment, insured("00001"), reason("other")}),
+            "3|" + one + "00001|other|");
+  EXPECT_EQ(canonical(CancelAppointment{appointment, insured("00001"), std::nullopt}),
+            "3|" + one + "00001|");
+  EXPECT_EQ(canonical(RecordDeadLetter{letter}), "4|m1|processor-PE|PE|bad|00ff|");
+  EXPECT_EQ(canonical(RetryDeadLetter{DeadLetterId{uuid(1)}}), "5|" + one);
+  EXPECT_EQ(canonical(DiscardDeadLetter{DeadLetterId{uuid(1)}, reason("invalid")}),
+            "6|" + one + "invalid|");
 }
 
 TEST(StoredOutcomeTest, FitsAndReadsBack) {
