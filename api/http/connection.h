@@ -8,8 +8,8 @@
 #include <memory>
 #include <string>
 
-#include "api/http/descriptor.h"
 #include "api/http/exchange.h"
+#include "events/base/descriptor.h"
 
 namespace citas::api::http {
 

@@ -6,9 +6,9 @@
 #include <mutex>
 #include <vector>
 
-#include "api/http/descriptor.h"
 #include "api/http/exchange.h"
 #include "api/http/listener.h"
+#include "events/base/descriptor.h"
 
 namespace citas::api::http {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "api/http/descriptor.h"
+#include "events/base/descriptor.h"
 #include "events/base/result.h"
 
 namespace citas::api::http {

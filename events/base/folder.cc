@@ -39,11 +39,11 @@ FileIdentity identity_of(int descriptor) {
 
 }  // namespace
 
-FolderLock::FolderLock(int descriptor, std::filesystem::path folder)
-    : descriptor_(descriptor),
+FolderLock::FolderLock(Descriptor lock_file, std::filesystem::path folder)
+    : lock_file_(std::move(lock_file)),
       folder_(std::move(folder)),
       locked_folder_(find(folder_).value_or(FileIdentity{})),
-      locked_file_(identity_of(descriptor)) {}
+      locked_file_(identity_of(lock_file_.get())) {}
 
 Result<FolderLock> FolderLock::for_writing(const std::filesystem::path& folder) {
   return take(folder, O_RDWR | O_CREAT, LOCK_EX);
@@ -56,18 +56,8 @@ Result<FolderLock> FolderLock::for_reading(const std::filesystem::path& folder) 
   return take(folder, O_RDONLY, LOCK_SH);
 }
 
-FolderLock::FolderLock(FolderLock&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)),
-      folder_(std::move(other.folder_)),
-      locked_folder_(other.locked_folder_),
-      locked_file_(other.locked_file_) {}
-
-FolderLock::~FolderLock() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-}
-
 Status FolderLock::check_in_place() const {
-  if (descriptor_ < 0) return {};
+  if (!lock_file_) return {};
   const auto folder = find(folder_);
   if (!folder) return failure(folder.error());
   if (*folder != locked_folder_) {
@@ -87,16 +77,16 @@ Status FolderLock::check_in_place() const {
 
 Result<FolderLock> FolderLock::take(const std::filesystem::path& folder, int flags, int operation) {
   const std::filesystem::path path = folder / kFile;
-  const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC, 0600);
+  Descriptor lock_file(::open(path.c_str(), flags | O_CLOEXEC, 0600));
   const bool to_be_made = (flags & O_CREAT) != 0;
-  if (descriptor < 0 && !to_be_made && (errno == ENOENT || errno == ENOTDIR)) return none();
-  if (descriptor < 0) {
+  if (!lock_file && !to_be_made && (errno == ENOENT || errno == ENOTDIR)) return none();
+  if (!lock_file) {
     const int error = errno;
     return failure(ErrorCode::kUnavailable,
                    "cannot open " + path.string() + ": " + std::strerror(error) + advice_on(error));
   }
-  FolderLock lock(descriptor, folder);
-  if (::flock(descriptor, operation | LOCK_NB) != 0) {
+  FolderLock lock(std::move(lock_file), folder);
+  if (::flock(lock.lock_file_.get(), operation | LOCK_NB) != 0) {
     return failure(ErrorCode::kFailedPrecondition,
                    folder.string() + " is in use by another process");
   }
@@ -114,11 +104,10 @@ Status check_accessible(const std::filesystem::path& folder) {
 }
 
 Status sync_folder(const std::filesystem::path& folder) {
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool synced = descriptor >= 0 && ::fsync(descriptor) == 0;
-  if (descriptor >= 0) ::close(descriptor);
-  if (synced) return {};
-  return failure(ErrorCode::kUnavailable, "cannot sync folder " + folder.string());
+  const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (opened && ::fsync(opened.get()) == 0) return {};
+  return failure(ErrorCode::kUnavailable,
+                 "cannot sync folder " + folder.string() + ": " + std::strerror(errno));
 }
 
 }  // namespace citas

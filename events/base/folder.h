@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "events/base/descriptor.h"
 #include "events/base/result.h"
 
 namespace citas {
@@ -26,7 +27,7 @@ class FolderLock {
   static Result<FolderLock> for_reading(const std::filesystem::path& folder);
 
   // Keeps nobody out.
-  static FolderLock none() { return FolderLock(-1, {}); }
+  static FolderLock none() { return {Descriptor(), {}}; }
 
   // OK while the folder is where it was, and its lock file the one that is locked. Otherwise
   // another process may have the folder's name by now, and whatever is done by that name may be
@@ -35,16 +36,12 @@ class FolderLock {
   // two system calls; any thread.
   Status check_in_place() const;
 
-  FolderLock(FolderLock&& other) noexcept;
-  FolderLock& operator=(FolderLock&&) = delete;
-  ~FolderLock();
-
  private:
   static Result<FolderLock> take(const std::filesystem::path& folder, int flags, int operation);
 
-  FolderLock(int descriptor, std::filesystem::path folder);
+  FolderLock(Descriptor lock_file, std::filesystem::path folder);
 
-  int descriptor_;
+  Descriptor lock_file_;
   std::filesystem::path folder_;
   FileIdentity locked_folder_;  // when it was locked
   FileIdentity locked_file_;
@@ -54,7 +51,7 @@ class FolderLock {
 // told, mostly since it is another user's: that is not the same as none.
 Status check_accessible(const std::filesystem::path& folder);
 
-// Makes the names in a folder survive power loss.
+// Makes the names in a folder survive power loss. Unavailable: names the folder and the reason.
 Status sync_folder(const std::filesystem::path& folder);
 
 }  // namespace citas

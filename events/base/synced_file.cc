@@ -7,6 +7,8 @@
 #include <cstring>
 #include <string>
 
+#include "events/base/descriptor.h"
+
 namespace citas {
 namespace {
 
@@ -30,13 +32,11 @@ int write_all(int descriptor, std::string_view bytes) {
 }  // namespace
 
 Status write_synced(const std::filesystem::path& file, std::string_view bytes) {
-  const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (descriptor < 0) return failure(trouble("create", file, errno));
-  const int unwritten = write_all(descriptor, bytes);
-  const int unsynced = unwritten == 0 && ::fsync(descriptor) != 0 ? errno : 0;
-  ::close(descriptor);
-  if (unwritten != 0) return failure(trouble("write", file, unwritten));
-  if (unsynced != 0) return failure(trouble("sync", file, unsynced));
+  const Descriptor opened(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!opened) return failure(trouble("create", file, errno));
+  const int error = write_all(opened.get(), bytes);
+  if (error != 0) return failure(trouble("write", file, error));
+  if (::fsync(opened.get()) != 0) return failure(trouble("sync", file, errno));
   return {};
 }
 

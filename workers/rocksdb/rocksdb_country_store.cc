@@ -18,6 +18,7 @@
 
 #include "events/base/big_endian.h"
 #include "events/base/check.h"
+#include "events/base/descriptor.h"
 #include "events/base/rocksdb/next_step.h"
 #include "events/base/rocksdb/silent_logger.h"
 
@@ -122,46 +123,36 @@ rocksdb::Options db_options() {
 // names no message, and charges nobody.
 class TryingFile {
  public:
-  TryingFile() = default;
-  TryingFile(const TryingFile&) = delete;
-  TryingFile& operator=(const TryingFile&) = delete;
-  ~TryingFile() { close(); }
-
-  Status open(const std::filesystem::path& file) {
-    close();
-    file_ = file;
-    descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (descriptor_ < 0) return failed();
+  Status open(const std::filesystem::path& path) {
+    path_ = path;
+    file_ = Descriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (!file_) return failed();
     // Its space is taken now, so that a disk that fills up holds no processor up here.
-    return ::lseek(descriptor_, 0, SEEK_END) < off_t{kTryingBytes} ? write({}) : Status{};
+    return ::lseek(file_.get(), 0, SEEK_END) < off_t{kTryingBytes} ? write({}) : Status{};
   }
 
   Status write(std::string_view message) {
     std::array<char, kTryingBytes> bytes{};
     // A longer key cannot be told, and is not charged for its group.
     if (message.size() < bytes.size()) std::ranges::copy(message, bytes.begin());
-    const auto written = ::pwrite(descriptor_, bytes.data(), bytes.size(), 0);
+    const auto written = ::pwrite(file_.get(), bytes.data(), bytes.size(), 0);
     return written == static_cast<ssize_t>(bytes.size()) ? Status{} : failed();
   }
 
   std::string read() const {
     std::array<char, kTryingBytes> bytes{};
-    const auto found = ::pread(descriptor_, bytes.data(), bytes.size(), 0);
+    const auto found = ::pread(file_.get(), bytes.data(), bytes.size(), 0);
     if (found != static_cast<ssize_t>(bytes.size())) return {};
     return {bytes.begin(), std::ranges::find(bytes, '\0')};
   }
 
  private:
   Status failed() const {
-    return failure(ErrorCode::kUnavailable, file_.string() + ": " + std::strerror(errno));
-  }
-  void close() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-    descriptor_ = -1;
+    return failure(ErrorCode::kUnavailable, path_.string() + ": " + std::strerror(errno));
   }
 
-  std::filesystem::path file_;
-  int descriptor_ = -1;
+  std::filesystem::path path_;
+  Descriptor file_;
 };
 
 class Store final : public RocksDbCountryStore {

@@ -11,6 +11,7 @@
 
 #include "events/backup/file_name.h"
 #include "events/base/check.h"
+#include "events/base/descriptor.h"
 #include "events/base/synced_file.h"
 
 namespace citas::backup {
@@ -27,22 +28,6 @@ Error trouble(std::string_view what, const fs::path& path, int error) {
           "backups: cannot " + std::string(what) + " " + path.string() + ": " +
               std::strerror(error) + std::string(advice)};
 }
-
-class Descriptor {
- public:
-  Descriptor(const fs::path& path, int flags)
-      : value_(::open(path.c_str(), flags | O_CLOEXEC, 0600)) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (value_ >= 0) ::close(value_);
-  }
-  bool is_open() const { return value_ >= 0; }
-  int get() const { return value_; }
-
- private:
-  int value_;
-};
 
 Status make_folder(const fs::path& folder) {
   if (::mkdir(folder.c_str(), 0700) == 0) return sync_folder(fs::absolute(folder).parent_path());
@@ -125,8 +110,8 @@ Result<std::map<std::string, std::uint64_t, std::less<>>> FileBackupStore::list(
 
 Result<std::string> FileBackupStore::read(std::string_view name) const {
   const fs::path path = folder_ / name;
-  const Descriptor file(path, O_RDONLY);
-  if (!file.is_open()) return failure(trouble("open", path, errno));
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return failure(trouble("open", path, errno));
   std::string bytes;
   for (;;) {
     const std::size_t size = bytes.size();

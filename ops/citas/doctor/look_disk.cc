@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "events/base/descriptor.h"
 #include "ops/citas/doctor/disk.h"
 #include "ops/citas/doctor/process.h"
 
@@ -57,21 +58,18 @@ Result<microseconds> synced_write(int file) {
 
 // A file without a name: nobody sees it, and nothing of it stays.
 SyncTimes measure_sync(const fs::path& folder) {
-  const int file = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (file < 0) {
+  const Descriptor file(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (!file) {
     return failure(ErrorCode::kUnavailable,
                    fmt::format("not measured, a file without a name cannot be made in {}: {}",
                                folder.string(), std::strerror(errno)));
   }
   std::vector<microseconds> times;
-  Status failed;
-  for (int i = 0; i < kWrites && failed; ++i) {
-    const auto took = synced_write(file);
-    if (took) times.push_back(*took);
-    if (!took) failed = failure(took.error());
+  for (int i = 0; i < kWrites; ++i) {
+    const auto took = synced_write(file.get());
+    if (!took) return failure(took.error());
+    times.push_back(*took);
   }
-  ::close(file);
-  if (!failed) return failure(failed.error());
   return times;
 }
 

@@ -13,8 +13,8 @@
 #include <string_view>
 #include <vector>
 
-#include "api/http/descriptor.h"
 #include "api/http/server.h"
+#include "events/base/descriptor.h"
 
 namespace citas::api::http {
 

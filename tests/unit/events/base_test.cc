@@ -167,6 +167,17 @@ TEST(Folder, OneThatIsMissingCanBeLookedInto) {
   EXPECT_TRUE(FolderLock::for_reading(folder.path() / "none"));
 }
 
+TEST(Folder, OneThatCannotBeSyncedIsNamedWithTheReason) {
+  const testing::TempFolder folder;
+  EXPECT_TRUE(sync_folder(folder.path()));
+  const auto missing = folder.path() / "none";
+  const Status synced = sync_folder(missing);
+  ASSERT_FALSE(synced);
+  EXPECT_EQ(synced.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(synced.error().message,
+            "cannot sync folder " + missing.string() + ": No such file or directory");
+}
+
 TEST(Folder, ALockKnowsWhetherItsFolderIsStillInItsPlace) {
   const testing::TempFolder scratch;
   const auto folder = scratch.path() / "folder";

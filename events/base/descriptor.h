@@ -1,15 +1,17 @@
-// Descriptor: an open file descriptor with one owner.
+// Descriptor: an open file descriptor with one owner. Closing it tells nothing: whoever writes to
+// it syncs it before. One thread at a time.
 #pragma once
 
 #include <unistd.h>
 
 #include <utility>
 
-namespace citas::api::http {
+namespace citas {
 
 class Descriptor {
  public:
   Descriptor() = default;
+  // Takes it over; what a call that failed returned (less than 0) is none.
   explicit Descriptor(int fd) : fd_(fd) {}
   Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   Descriptor& operator=(Descriptor&& other) noexcept {
@@ -27,4 +29,4 @@ class Descriptor {
   int fd_ = -1;
 };
 
-}  // namespace citas::api::http
+}  // namespace citas
