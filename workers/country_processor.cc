@@ -94,6 +94,7 @@ CountryProcessor::CountryProcessor(CountryCode country, Bus& bus, const CountryR
       codec_(codec),
       clock_(clock),
       options_(options),
+      ledger_(options.max_tries),
       events_(std::move(events)),
       redelivered_(std::move(redelivered)),
       events_keeper_(bus, *events_, clock,
@@ -105,6 +106,7 @@ CountryProcessor::CountryProcessor(CountryCode country, Bus& bus, const CountryR
 
 void CountryProcessor::begin(CountryStore& store) {
   store_ = &store;
+  ledger_.begin(store);
   forget_messages();
   mark_fits_ = false;
   events_keeper_.distrust();
@@ -120,8 +122,7 @@ void CountryProcessor::forget_messages() {
 }
 
 Result<bool> CountryProcessor::step() {
-  if (auto excused = excuse_unfinished(); !excused) return failure(std::move(excused.error()));
-  if (auto charged = charge_interrupted(); !charged) return failure(std::move(charged.error()));
+  if (auto past = ledger_.settle_past(); !past) return failure(std::move(past.error()));
   const bool settled = outbox_.settle();
   if (auto kept = keep_consumers(); !kept) return failure(std::move(kept.error()));
   if (!events_keeper_.in_place()) return settled;
@@ -295,7 +296,7 @@ Result<bool> CountryProcessor::admit(MessageSource& source, const Message& messa
 Status CountryProcessor::take(MessageSource& source, Message message) {
   Item item{&source, std::move(message), {}, 0};
   item.key = tries_key(sending_of(item.message));
-  const auto tries = store_->tries(item.key);
+  const auto tries = ledger_.count(item.key);
   if (!tries) return failure(tries.error());
   item.tries = tries->value_or(0);
   if (*tries) {
@@ -325,16 +326,11 @@ Status CountryProcessor::doubt_log(MessageSource& source, const Message& message
 }
 
 Status CountryProcessor::process(std::vector<Item> items, bool alone) {
-  for (const Item& item : items) {
-    if (!item.key.empty() && concerns_store(item.message)) unfinished_[item.key] = item.tries;
-  }
-  if (auto noted = note_tries(items, alone); !noted) return noted;
+  if (auto started = start_tries(items, alone); !started) return started;
   Round round;
-  round.alone = alone;
   std::vector<Trial> trials;
   trials.reserve(items.size());
   for (Item& item : items) {
-    if (auto begun = begin_try(item, alone); !begun) return begun;
     auto trial = try_one(item, round);
     if (!trial) return failure(std::move(trial.error()));
     trials.push_back(std::move(*trial));
@@ -342,65 +338,25 @@ Status CountryProcessor::process(std::vector<Item> items, bool alone) {
   }
   round.changes.processed = settled_.mark();
   if (auto committed = store_->commit(round.changes); !committed) return committed;
-  if (auto ended = store_->begin_try({}); !ended) return ended;
-  unfinished_.clear();
+  if (auto finished = ledger_.finish(); !finished) return finished;
   for (std::size_t i = 0; i < items.size(); ++i) conclude(std::move(items[i]), trials[i]);
   return {};
 }
 
-Status CountryProcessor::note_tries(const std::vector<Item>& items, bool alone) {
-  std::vector<Tries> tries;
+Status CountryProcessor::start_tries(const std::vector<Item>& items, bool alone) {
+  std::vector<Tries> tried;
   for (const Item& item : items) {
-    const bool given_up = alone && item.tries >= options_.max_tries;
-    if (item.key.empty() || given_up || !concerns_store(item.message)) continue;
-    tries.push_back({item.key, alone ? item.tries + 1 : 0});
+    if (item.key.empty() || !concerns_store(item.message)) continue;
+    tried.push_back({item.key, item.tries});
   }
-  return tries.empty() ? Status{} : store_->note_tries(tries);
-}
-
-Status CountryProcessor::begin_try(const Item& item, bool alone) {
-  if (alone || !concerns_store(item.message)) return {};
-  return store_->begin_try(item.key);
-}
-
-Status CountryProcessor::charge_interrupted() {
-  if (charged_interrupted_) return {};
-  const std::string key = store_->begun_try();
-  if (auto charged = key.empty() ? Status{} : charge(key); !charged) return charged;
-  charged_interrupted_ = true;
-  return {};
-}
-
-Status CountryProcessor::charge(const std::string& key) {
-  const auto tries = store_->tries(key);
-  if (!tries) return failure(tries.error());
-  if (tries->value_or(1) == 0) {
-    const std::vector<Tries> charged{{key, 1}};
-    if (auto noted = store_->note_tries(charged); !noted) return noted;
-  }
-  return store_->begin_try({});
-}
-
-Status CountryProcessor::excuse_unfinished() {
-  if (unfinished_.empty()) return {};
-  CountryChanges changes;
-  for (const auto& [key, tries] : unfinished_) {
-    if (tries == 0) {
-      changes.settled.push_back(key);
-    } else {
-      changes.failed.push_back({key, tries});
-    }
-  }
-  if (auto committed = store_->commit(changes); !committed) return committed;
-  if (auto ended = store_->begin_try({}); !ended) return ended;
-  unfinished_.clear();
-  return {};
+  return ledger_.start(tried, alone);
 }
 
 Result<CountryProcessor::Trial> CountryProcessor::try_one(Item& item, Round& round) {
   if (is_dead_letter(item.message)) note_recorded(item.message);
   if (!concerns_store(item.message)) return Trial{};
-  if (item.tries >= options_.max_tries) {
+  if (auto started = ledger_.start_try(item.key); !started) return failure(started.error());
+  if (ledger_.is_spent(item.tries)) {
     return Trial{.verdict = Verdict::kGiveUp, .reason = reasons::kProcessingFailed};
   }
   auto trial = decide(item, round);
@@ -456,15 +412,11 @@ Status CountryProcessor::count_try(Item& item, Trial& trial, Round& round) {
     if (sending.retry != Position{0}) round.changes.ended.push_back(sending.event);
     return {};
   }
-  unfinished_[item.key] = item.tries;
   round.changes.failed.push_back({item.key, item.tries});
-  if (item.tries >= options_.max_tries) {
+  if (ledger_.is_spent(item.tries)) {
     trial = {.verdict = Verdict::kGiveUp, .reason = reasons::kProcessingFailed};
   }
-  if (round.alone) return {};
-  // Its group may never come to its end.
-  const std::vector<Tries> failed{{item.key, item.tries}};
-  return store_->note_tries(failed);
+  return ledger_.note_failed({item.key, item.tries});
 }
 
 void CountryProcessor::conclude(Item item, const Trial& trial) {

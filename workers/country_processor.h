@@ -13,13 +13,12 @@
 // Where the stream itself lacks an event, the mark waits in front of it for the relay to mend that.
 // All of it may come twice; the store makes that harmless.
 //
-// Poison. Before a group is tried, the store notes that it is, and then which message of it is
-// being tried. A message found noted was part of a group that was never finished, or has failed
-// before, and is from then on tried alone, each time counted durably before the try, so that a
-// message that crashes the process, or makes it hang (hang_watch.h), is charged for it, also in its
-// group, and its neighbours are not. Those with the fewest tries go first, and one that has failed
-// before waits until what was published before it is on the bus, so that a message that crashes the
-// process delays its neighbours by one crash. After max_tries a dead letter is published, and the
+// Poison. Tries are counted in the store (try_ledger.h). A message that is noted there was part of
+// a group that was never finished, or has failed before, and is from then on tried alone, so that
+// one that crashes the process, or makes it hang (hang_watch.h), is charged for it, and its
+// neighbours are not. Those with the fewest tries go first, and one that has failed before waits
+// until what was published before it is on the bus, so that a message that crashes the process
+// delays its neighbours by one crash. After max_tries a dead letter is published, and the
 // message terminated only when that is acknowledged; an operator's retry gives it a new set of
 // tries (redelivery.h). A version of a request or of its end that this program does not know is no
 // poison: it waits, unsettled, for a later program. The tries of what was given up stay, so that no
@@ -52,6 +51,7 @@
 #include "workers/outbox.h"
 #include "workers/piece.h"
 #include "workers/settled_events.h"
+#include "workers/try_ledger.h"
 
 namespace citas::workers {
 
@@ -105,7 +105,6 @@ class CountryProcessor final : public Piece {
   struct Round {
     CountryChanges changes;
     std::map<AppointmentId, CountryEntry> entries;
-    bool alone = false;
   };
 
   CountryProcessor(CountryCode country, Bus& bus, const CountryRules& rules, const Codec& codec,
@@ -143,14 +142,7 @@ class CountryProcessor final : public Piece {
   bool may_try(std::uint32_t tries);
   // Writes down what was settled since the last commit.
   Status save_mark();
-  Status note_tries(const std::vector<Item>& items, bool alone);
-  // Before each of a group, which was not counted yet.
-  Status begin_try(const Item& item, bool alone);
-  // Whoever a group was up to when an earlier process ended is charged for it, once.
-  Status charge_interrupted();
-  Status charge(const std::string& key);
-  // What a store that failed kept from being finished has the tries that it had before.
-  Status excuse_unfinished();
+  Status start_tries(const std::vector<Item>& items, bool alone);
   // Error: the store cannot be read.
   Result<Trial> try_one(Item& item, Round& round);
   Result<Trial> decide(const Item& item, Round& round);
@@ -172,6 +164,7 @@ class CountryProcessor final : public Piece {
   const Codec& codec_;
   const Clock& clock_;
   const ProcessorOptions options_;
+  TryLedger ledger_;
   ConsumerCounters counters_;
   std::unique_ptr<MessageSource> events_;
   std::unique_ptr<MessageSource> redelivered_;
@@ -184,13 +177,10 @@ class CountryProcessor final : public Piece {
   std::uint32_t gaps_ = 0;  // soon after one another
   Clock::Monotonic last_gap_{};
   Trouble rival_;
-  Trouble later_;  // stays: only another program can read it
-  bool charged_interrupted_ = false;
+  Trouble later_;           // stays: only another program can read it
   bool mark_fits_ = false;  // when the stream was last looked at
   std::vector<Message> received_;
   std::vector<Item> group_;
-  // What is being tried, and how often each has failed; after a step that failed, what that left.
-  std::map<std::string, std::uint32_t> unfinished_;
   // To be tried alone, by their tries; bounded by max_ack_pending of the consumers.
   std::multimap<std::uint32_t, Item> suspects_;
   // The publications that are waited for before one that has failed is tried again.
