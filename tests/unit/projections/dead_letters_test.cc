@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/unit/projections/read_model.h"
-#include "tests/unit/projections/unreadable_store.h"
+#include "tests/unit/projections/watched_store.h"
 
 namespace citas::projections {
 namespace {
@@ -173,7 +173,9 @@ TEST_F(DeadLettersTest, UnknownLettersAreNotFound) {
 
 TEST(DeadLettersQueryTest, EveryQuestionTellsOfAStoreThatCannotBeRead) {
   LiveProjection live{std::string(DeadLetters::kName)};
-  live.replace(std::make_shared<citas::testing::UnreadableStore>());
+  const auto unreadable = std::make_shared<citas::testing::WatchedStore>();
+  unreadable->unreadable = true;
+  live.replace(unreadable);
   live.advance(Position{0});
   int told = 0;
   live.on_damage([&](const Error& damage) {

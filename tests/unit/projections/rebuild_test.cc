@@ -7,10 +7,11 @@
 
 #include "projections/appointments/appointments_query.h"
 #include "projections/driver.h"
+#include "projections/memory/memory_generations.h"
 #include "projections/rocksdb/rocksdb_generations.h"
 #include "tests/support/temp_folder.h"
 #include "tests/unit/projections/read_model.h"
-#include "tests/unit/projections/unreadable_store.h"
+#include "tests/unit/projections/watched_store.h"
 
 namespace citas::projections {
 namespace {
@@ -195,6 +196,23 @@ TEST_P(RebuildTest, ReadersAndAWriterMeetManySwaps) {
 
 INSTANTIATE_TEST_SUITE_P(Stores, RebuildTest, ::testing::Bool(),
                          [](const auto& param) { return param.param ? "OnDisk" : "InMemory"; });
+
+// Their new stores are unreadable, once told.
+class UnreadableGenerations final : public MemoryGenerations {
+ public:
+  void make_unreadable() { unreadable_ = true; }
+
+  Result<std::shared_ptr<ReadStore>> create(std::string_view name, Generation number) override {
+    auto created = MemoryGenerations::create(name, number);
+    if (!created || !unreadable_) return created;
+    const auto store = std::make_shared<citas::testing::WatchedStore>();
+    store->unreadable = true;
+    return store;
+  }
+
+ private:
+  bool unreadable_ = false;
+};
 
 // What is told as failed has replaced nothing.
 TEST(RebuildOfUnreadableTest, AShadowThatCannotBeReadNeverServes) {

@@ -14,7 +14,10 @@ namespace citas::testing {
 
 class WatchedStore final : public projections::ReadStore {
  public:
-  Result<std::unique_ptr<projections::ReadView>> view() const override { return store_.view(); }
+  Result<std::unique_ptr<projections::ReadView>> view() const override {
+    if (unreadable) return failure(ErrorCode::kCorruption, "the store was told to fail");
+    return store_.view();
+  }
   Result<std::optional<std::string>> get(std::string_view key) const override {
     ++gets;
     return store_.get(key);
@@ -39,6 +42,7 @@ class WatchedStore final : public projections::ReadStore {
 
   // Called before each commit, on its thread; the commit fails where this does.
   std::function<Status()> on_commit;
+  bool unreadable = false;  // it is written as any other, but no view of it can be opened
   mutable int gets = 0;
   std::size_t written = 0;  // keys, by the last commit
 
