@@ -22,7 +22,8 @@ constexpr std::string_view kDiscard = "/dead-letters/{deadLetterId}/discard";
 constexpr std::string_view kRetryRoute = "POST /dead-letters/{deadLetterId}/retry";
 constexpr std::string_view kDiscardRoute = "POST /dead-letters/{deadLetterId}/discard";
 
-constexpr FieldFault kNotState{"invalid_state", "must be one of open, retried, discarded, settled"};
+const std::string kOneOfStates = one_of(projections::kLetterStateNames);
+const FieldFault kNotState{"invalid_state", kOneOfStates};
 
 DeadLetterId read_letter(ParameterReader& reader) {
   const auto parse = [](std::string_view text) -> std::optional<DeadLetterId> {

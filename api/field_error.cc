@@ -19,6 +19,14 @@ std::string shortened(std::string_view name) {
 
 }  // namespace
 
+std::string one_of(std::span<const std::string_view> names) {
+  std::string rule;
+  for (const std::string_view name : names) {
+    rule.append(rule.empty() ? "must be one of " : ", ").append(name);
+  }
+  return rule;
+}
+
 FieldError field_error(std::string_view field, const FieldFault& fault) {
   std::string message{field};
   message.append(1, ' ').append(fault.rule);

@@ -1,6 +1,7 @@
 // FieldError: what is wrong with one field of a body, a parameter of a path or query, or a header.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,9 @@ inline constexpr FieldFault kNotCursor{"invalid_cursor",
                                        "must be the nextCursor of a page with the same filters"};
 inline constexpr FieldFault kNotPosition{"invalid_position",
                                          "must be a position as Citas-Position gave it"};
+
+// The rule of a closed list: "must be one of" its names.
+std::string one_of(std::span<const std::string_view> names);
 
 FieldError field_error(std::string_view field, const FieldFault& fault);
 FieldError missing_field(std::string_view field);

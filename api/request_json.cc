@@ -17,17 +17,14 @@ constexpr FieldFault kNotInsuredId{"invalid_insured_id",
 constexpr FieldFault kNotPositive{"invalid_integer",
                                   "must be an integer from 1 to 9007199254740991"};
 constexpr FieldFault kNotDate{"invalid_date", "must be an RFC 3339 date-time with an offset"};
-constexpr FieldFault kNotReason{"invalid_reason",
-                                "must be one of insured_request, medic_unavailable, "
-                                "center_closed, schedule_changed, duplicate, other"};
-constexpr FieldFault kNotDiscardReason{
-    "invalid_reason", "must be one of unprocessable, invalid, obsolete, handled_elsewhere, other"};
 
 constexpr std::array<std::string_view, 6> kReasons{"insured_request", "medic_unavailable",
                                                    "center_closed",   "schedule_changed",
                                                    "duplicate",       "other"};
-constexpr std::array<std::string_view, 5> kDiscardReasons{"unprocessable", "invalid", "obsolete",
-                                                          "handled_elsewhere", "other"};
+const std::string kOneOfReasons = one_of(kReasons);
+const std::string kOneOfDiscardReasons = one_of(kDiscardReasons);
+const FieldFault kNotReason{"invalid_reason", kOneOfReasons};
+const FieldFault kNotDiscardReason{"invalid_reason", kOneOfDiscardReasons};
 
 // Stores what a parser made of a string.
 template <typename T, typename Parse>

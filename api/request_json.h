@@ -1,6 +1,7 @@
 // The bodies that clients send, read into commands.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -24,7 +25,10 @@ tl::expected<commands::RequestAppointment, Problem> parse_booking(
 tl::expected<std::optional<ReasonCode>, Problem> parse_cancellation(
     std::string_view body, std::vector<FieldError> errors = {});
 
-// The body of a discard: its reason, one of a closed list.
+inline constexpr std::array<std::string_view, 5> kDiscardReasons{
+    "unprocessable", "invalid", "obsolete", "handled_elsewhere", "other"};
+
+// The body of a discard: its reason, one of kDiscardReasons.
 tl::expected<ReasonCode, Problem> parse_discard(std::string_view body,
                                                 std::vector<FieldError> errors = {});
 

@@ -1,7 +1,10 @@
 // The options of `citas deadletters`.
 #include <memory>
+#include <span>
 
+#include "api/request_json.h"
 #include "ops/citas/dead_letters_command.h"
+#include "projections/dead_letters/dead_letters.h"
 
 namespace citas::ops {
 namespace {
@@ -23,6 +26,10 @@ struct Flags {
 };
 using SharedFlags = std::shared_ptr<Flags>;
 
+CLI::IsMember one_of(std::span<const std::string_view> names) {
+  return CLI::IsMember(std::vector<std::string>(names.begin(), names.end()));
+}
+
 CLI::App& add_reading(CLI::App& letters, const char* name, const char* help, Flags& flags) {
   CLI::App& command = *letters.add_subcommand(name, help);
   add_source(command, flags.source, false);
@@ -34,7 +41,7 @@ CLI::App& add_reading(CLI::App& letters, const char* name, const char* help, Fla
 void add_list(CLI::App& letters, const SharedFlags& flags, Action& action) {
   CLI::App& list = add_reading(letters, "list", "A line for each dead letter", *flags);
   list.add_option("--state", flags->listing.state, "Only those in this state")
-      ->check(CLI::IsMember({"open", "retried", "discarded", "settled"}));
+      ->check(one_of(projections::kLetterStateNames));
   list.add_option("--order", flags->listing.order, "desc: the newest first; asc: the oldest")
       ->check(CLI::IsMember({"asc", "desc"}));
   list.add_option("--limit", flags->listing.limit, "At most so many")
@@ -82,8 +89,7 @@ void add_discard(CLI::App& letters, const SharedFlags& flags, Action& action) {
   discard.add_option("id", flags->ids, "Their ids")->required();
   discard.add_option("--reason", flags->reason, "Why")
       ->required()
-      ->check(
-          CLI::IsMember({"unprocessable", "invalid", "obsolete", "handled_elsewhere", "other"}));
+      ->check(one_of(api::kDiscardReasons));
   discard.callback([flags, &action] {
     action = [flags] { return discard_dead_letters(flags->resolved(), flags->ids, flags->reason); };
   });

@@ -19,8 +19,6 @@ constexpr char kAll = '*';
 constexpr std::size_t kIdSize = 16;
 constexpr std::size_t kHeadSize = 1 + 8 + 8;
 constexpr std::size_t kSummarySize = (kLetterStates + 2) * 8;
-constexpr std::array<std::string_view, kLetterStates> kStateNames{"open", "retried", "discarded",
-                                                                  "settled"};
 
 tl::unexpected<Error> corrupt() {
   return failure(ErrorCode::kCorruption,
@@ -219,12 +217,12 @@ Status apply_answer(const Event& event, AppointmentId appointment, Lifecycle out
 }  // namespace
 
 std::string_view to_string(LetterState state) {
-  return kStateNames[static_cast<std::size_t>(state)];
+  return kLetterStateNames[static_cast<std::size_t>(state)];
 }
 
 std::optional<LetterState> parse_letter_state(std::string_view text) {
-  for (std::size_t i = 0; i < kStateNames.size(); ++i) {
-    if (kStateNames[i] == text) return static_cast<LetterState>(i);
+  for (std::size_t i = 0; i < kLetterStateNames.size(); ++i) {
+    if (kLetterStateNames[i] == text) return static_cast<LetterState>(i);
   }
   return std::nullopt;
 }

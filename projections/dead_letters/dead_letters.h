@@ -27,6 +27,9 @@ namespace citas::projections {
 // answered or cancelled, so that nothing is left to decide.
 enum class LetterState : std::uint8_t { kOpen, kRetried, kDiscarded, kSettled };
 inline constexpr std::size_t kLetterStates = 4;
+// In the enumeration's order.
+inline constexpr std::array<std::string_view, kLetterStates> kLetterStateNames{
+    "open", "retried", "discarded", "settled"};
 
 std::string_view to_string(LetterState state);
 std::optional<LetterState> parse_letter_state(std::string_view text);
