@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <string>
 
+#include "ops/citas/command_line.h"
 #include "ops/citas/terminal.h"
 
 namespace citas::ops {
@@ -35,5 +36,8 @@ int verify_backups(const BackupTarget& target);
 // `until`: a position, a time, or nothing.
 int restore_backup(const BackupTarget& target, const std::filesystem::path& data,
                    const std::string& until);
+
+// Adds the command and its options; `action` is set when the command line is this command's.
+void add_backup(CLI::App& app, Action& action);
 
 }  // namespace citas::ops

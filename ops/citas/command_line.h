@@ -8,6 +8,7 @@
 #include <string>
 
 #include "events/base/number.h"
+#include "ops/citas/target.h"
 #include "ops/citas/terminal.h"
 
 namespace citas::ops {
@@ -72,6 +73,13 @@ inline Source or_environment(Source source, bool folder_by_environment) {
   source.url = variable("CITAS_URL");
   if (source.url.empty() && folder_by_environment) source.data = variable("CITAS_DATA");
   return source;
+}
+
+// What `source` and the environment say, in place of the target's defaults.
+inline void resolve(const Source& source, Target& target) {
+  const Source chosen = or_environment(source, false);
+  if (!chosen.data.empty()) target.data = chosen.data;
+  if (!chosen.url.empty()) target.url = chosen.url;
 }
 
 }  // namespace citas::ops

@@ -31,9 +31,9 @@ struct Page {
 };
 
 // Where letters are read from.
-class Source {
+class LetterSource {
  public:
-  virtual ~Source() = default;
+  virtual ~LetterSource() = default;
   virtual Result<Page> page(const DeadLettersListing& listing, std::size_t limit,
                             const std::string& from) = 0;
   virtual Result<Json> find(const std::string& id) = 0;
@@ -54,7 +54,7 @@ Error explain(const std::string& id, Error error) {
   return error;
 }
 
-class ServerSource final : public Source {
+class ServerSource final : public LetterSource {
  public:
   explicit ServerSource(const std::string& url) : client_(url) {}
 
@@ -101,9 +101,9 @@ class ServerSource final : public Source {
 };
 
 // A stopped server's folder: the read model is made of its log, in memory.
-class FolderSource final : public Source {
+class FolderSource final : public LetterSource {
  public:
-  static Result<std::unique_ptr<Source>> open(const std::filesystem::path& data, bool quiet) {
+  static Result<std::unique_ptr<LetterSource>> open(const std::filesystem::path& data, bool quiet) {
     auto offline = OfflineLog::open(data, RocksDbEventLog::Mode::kReadOnly);
     if (!offline) return failure(offline.error());
     auto source = std::unique_ptr<FolderSource>(new FolderSource(*std::move(offline)));
@@ -149,13 +149,13 @@ class FolderSource final : public Source {
   projections::DeadLettersQuery query_{live_, offline_->log(), offline_->codec()};
 };
 
-Result<std::unique_ptr<Source>> open_source(const DeadLettersTarget& target) {
+Result<std::unique_ptr<LetterSource>> open_source(const Target& target) {
   if (target.data) return FolderSource::open(*target.data, target.quiet);
   return std::make_unique<ServerSource>(target.url);
 }
 
 // Page after page, at most listing.limit.
-Result<Page> read_all(Source& source, const DeadLettersListing& listing) {
+Result<Page> read_all(LetterSource& source, const DeadLettersListing& listing) {
   Page all;
   do {
     const std::size_t left = listing.limit - all.letters.size();
@@ -205,7 +205,7 @@ Result<Json> post(HttpClient& client, const std::string& id, const char* what,
 }
 
 // Posts one decision after the other, and shows what became of the letters.
-int decide(const DeadLettersTarget& target, const std::vector<std::string>& ids, const char* what,
+int decide(const Target& target, const std::vector<std::string>& ids, const char* what,
            const std::string& body) {
   HttpClient client(target.url);
   Json decided = Json::array();
@@ -228,7 +228,7 @@ int decide(const DeadLettersTarget& target, const std::vector<std::string>& ids,
 
 }  // namespace
 
-int list_dead_letters(const DeadLettersTarget& target, const DeadLettersListing& listing) {
+int list_dead_letters(const Target& target, const DeadLettersListing& listing) {
   const auto source = open_source(target);
   if (!source) return refuse(source.error());
   const auto found = read_all(**source, listing);
@@ -245,7 +245,7 @@ int list_dead_letters(const DeadLettersTarget& target, const DeadLettersListing&
   return kExitOk;
 }
 
-int show_dead_letter(const DeadLettersTarget& target, const std::string& id) {
+int show_dead_letter(const Target& target, const std::string& id) {
   if (const Status valid = check_id(id); !valid) return refuse(valid.error());
   const auto source = open_source(target);
   if (!source) return refuse(source.error());
@@ -261,11 +261,11 @@ int show_dead_letter(const DeadLettersTarget& target, const std::string& id) {
   return kExitOk;
 }
 
-int retry_dead_letters(const DeadLettersTarget& target, const std::vector<std::string>& ids) {
+int retry_dead_letters(const Target& target, const std::vector<std::string>& ids) {
   return decide(target, ids, "retry", "{}");
 }
 
-int retry_all_open(const DeadLettersTarget& target) {
+int retry_all_open(const Target& target) {
   ServerSource source(target.url);
   // A letter that was discarded a moment ago is not open.
   if (const Status known = source.reflect_all_until_now(); !known) return refuse(known.error());
@@ -277,7 +277,7 @@ int retry_all_open(const DeadLettersTarget& target) {
   return decide(target, ids, "retry", "{}");
 }
 
-int discard_dead_letters(const DeadLettersTarget& target, const std::vector<std::string>& ids,
+int discard_dead_letters(const Target& target, const std::vector<std::string>& ids,
                          const std::string& reason) {
   return decide(target, ids, "discard", Json{{"reason", reason}}.dump());
 }

@@ -3,22 +3,13 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "ops/citas/command_line.h"
-#include "ops/citas/terminal.h"
+#include "ops/citas/target.h"
 
 namespace citas::ops {
-
-struct DeadLettersTarget {
-  std::string url = "http://127.0.0.1:8080";
-  std::optional<std::filesystem::path> data;  // when given, the URL does not count
-  Output output = Output::kTable;
-  bool quiet = false;
-};
 
 struct DeadLettersListing {
   std::string state;  // empty: all
@@ -28,12 +19,12 @@ struct DeadLettersListing {
 
 // Each returns the process's exit code. Of several letters, those that can be are decided, and the
 // code is that of the last that could not.
-int list_dead_letters(const DeadLettersTarget& target, const DeadLettersListing& listing);
-int show_dead_letter(const DeadLettersTarget& target, const std::string& id);
-int retry_dead_letters(const DeadLettersTarget& target, const std::vector<std::string>& ids);
+int list_dead_letters(const Target& target, const DeadLettersListing& listing);
+int show_dead_letter(const Target& target, const std::string& id);
+int retry_dead_letters(const Target& target, const std::vector<std::string>& ids);
 // Those that are open when the command begins.
-int retry_all_open(const DeadLettersTarget& target);
-int discard_dead_letters(const DeadLettersTarget& target, const std::vector<std::string>& ids,
+int retry_all_open(const Target& target);
+int discard_dead_letters(const Target& target, const std::vector<std::string>& ids,
                          const std::string& reason);
 
 // Adds the command and its options; `action` is set when the command line is this command's.

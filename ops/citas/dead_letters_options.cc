@@ -10,17 +10,15 @@ namespace citas::ops {
 namespace {
 
 struct Flags {
-  DeadLettersTarget target;
+  Target target;
   DeadLettersListing listing;
   Source source;
   std::string id, reason;
   std::vector<std::string> ids;
   bool all_open = false;
 
-  const DeadLettersTarget& resolved() {
-    const Source chosen = or_environment(source, false);
-    if (!chosen.data.empty()) target.data = chosen.data;
-    if (!chosen.url.empty()) target.url = chosen.url;
+  const Target& resolved() {
+    resolve(source, target);
     return target;
   }
 };

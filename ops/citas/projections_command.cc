@@ -66,7 +66,7 @@ Result<Json> list_server(HttpClient& client) {
   return json["projections"];
 }
 
-Result<Rebuilt> rebuild_folder(const ProjectionsTarget& target, const std::string& name) {
+Result<Rebuilt> rebuild_folder(const Target& target, const std::string& name) {
   const auto offline = OfflineLog::open(*target.data, RocksDbEventLog::Mode::kReadOnly);
   if (!offline) return failure(offline.error());
   projections::RocksDbGenerations generations(*target.data / "projections");
@@ -101,7 +101,7 @@ projections::Progress progress_of(const Json& rebuild) {
 }
 
 // Follows a rebuild until it has ended, and returns its last state.
-Result<Json> follow(HttpClient& client, const ProjectionsTarget& target, const std::string& name) {
+Result<Json> follow(HttpClient& client, const Target& target, const std::string& name) {
   constexpr std::chrono::milliseconds kPoll{100};
   ProgressBar bar(name, "events", target.quiet);
   for (;;) {
@@ -118,7 +118,7 @@ Result<Json> follow(HttpClient& client, const ProjectionsTarget& target, const s
   }
 }
 
-Result<Rebuilt> rebuild_server(const ProjectionsTarget& target, const std::string& name) {
+Result<Rebuilt> rebuild_server(const Target& target, const std::string& name) {
   HttpClient client(target.url);
   const auto started = client.post("/projections/" + name + "/rebuild", "{}");
   if (!started) return failure(started.error());
@@ -136,7 +136,7 @@ Result<Rebuilt> rebuild_server(const ProjectionsTarget& target, const std::strin
 
 }  // namespace
 
-int list_projections(const ProjectionsTarget& target) {
+int list_projections(const Target& target) {
   HttpClient client(target.url);
   const auto list = target.data ? list_folder(*target.data) : list_server(client);
   if (!list) return refuse(list.error());
@@ -160,7 +160,7 @@ double seconds_of(const Rebuilt& rebuilt) {
   return std::chrono::duration<double>(rebuilt.duration).count();
 }
 
-Result<Rebuilt> rebuild(const ProjectionsTarget& target, const std::string& name) {
+Result<Rebuilt> rebuild(const Target& target, const std::string& name) {
   return target.data ? rebuild_folder(target, name) : rebuild_server(target, name);
 }
 
@@ -174,7 +174,7 @@ void print_rebuilt(const Rebuilt& rebuilt) {
              rebuilt.identical ? "" : ": what had been served was wrong");
 }
 
-int rebuild_projection(const ProjectionsTarget& target, const std::string& name) {
+int rebuild_projection(const Target& target, const std::string& name) {
   if (const Status known = check_name(name); !known) return refuse(known.error());
   const auto rebuilt = rebuild(target, name);
   if (!rebuilt) return refuse(rebuilt.error());

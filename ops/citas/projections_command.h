@@ -3,21 +3,13 @@
 
 #include <chrono>
 #include <cstdint>
-#include <filesystem>
-#include <optional>
 #include <string>
 
 #include "events/base/result.h"
-#include "ops/citas/terminal.h"
+#include "ops/citas/command_line.h"
+#include "ops/citas/target.h"
 
 namespace citas::ops {
-
-struct ProjectionsTarget {
-  std::string url = "http://127.0.0.1:8080";
-  std::optional<std::filesystem::path> data;  // when given, the URL does not count
-  Output output = Output::kTable;
-  bool quiet = false;
-};
 
 // What came of a rebuild.
 struct Rebuilt {
@@ -28,13 +20,16 @@ struct Rebuilt {
 };
 double seconds_of(const Rebuilt& rebuilt);
 // Rebuilds one, and returns when that has ended. The errors are for the operator.
-Result<Rebuilt> rebuild(const ProjectionsTarget& target, const std::string& name);
+Result<Rebuilt> rebuild(const Target& target, const std::string& name);
 // In words for people.
 void print_rebuilt(const Rebuilt& rebuilt);
 
 // Both return the process's exit code. A rebuild that found the old read model wrong has replaced
 // it, and ends with kExitMismatch.
-int list_projections(const ProjectionsTarget& target);
-int rebuild_projection(const ProjectionsTarget& target, const std::string& name);
+int list_projections(const Target& target);
+int rebuild_projection(const Target& target, const std::string& name);
+
+// Adds the command and its options; `action` is set when the command line is this command's.
+void add_projections(CLI::App& app, Action& action);
 
 }  // namespace citas::ops

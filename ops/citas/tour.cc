@@ -344,8 +344,7 @@ class Tour {
 
   // Whether all were, and each is the same as before.
   bool rebuild_all() {
-    const ProjectionsTarget target{
-        .url = options_.url, .data = std::nullopt, .quiet = options_.quiet};
+    const Target target{.url = options_.url, .data = std::nullopt, .quiet = options_.quiet};
     const auto list = get_ok(http_, "/projections");
     if (!list) return false;
     const Json json = Json::parse(*list, nullptr, false);
