@@ -182,7 +182,8 @@ class Bus {
 
   // Management. All return Unavailable when disconnected or not answered in time.
 
-  // Creates the stream, or changes it to the spec.
+  // Creates the stream, or changes it to the spec. Conflict: one exists that cannot be changed so,
+  // such as a sealed one; delete it first.
   virtual Status ensure_stream(const StreamSpec& spec) = 0;
   // With its messages and consumers. OK when there is none.
   virtual Status delete_stream(std::string_view stream) = 0;

@@ -20,9 +20,14 @@ void ConnectionState::lost(std::string reason) {
   connected_.store(false, std::memory_order_release);
   {
     std::scoped_lock lock(mutex_);
-    reason_ = std::move(reason);
+    if (!reason.empty()) reason_ = std::move(reason);
   }
   announce();
+}
+
+void ConnectionState::given_up(std::string reason) {
+  lost(std::move(reason));
+  given_up_.store(true, std::memory_order_release);
 }
 
 void ConnectionState::detach() {

@@ -21,7 +21,12 @@ class ConnectionState {
   std::string describe() const;
 
   void established();
+  // An empty reason leaves the one that was given before.
   void lost(std::string reason);
+  // Lost, and nobody tries to establish it again until begin_again().
+  void given_up(std::string reason);
+  void begin_again() { given_up_.store(false, std::memory_order_release); }
+  bool is_given_up() const { return given_up_.load(std::memory_order_acquire); }
   // No wakeup is notified after this returns.
   void detach();
 
@@ -29,6 +34,7 @@ class ConnectionState {
   void announce();
 
   std::atomic<bool> connected_{false};
+  std::atomic<bool> given_up_{false};
   std::atomic<std::uint64_t> count_{0};
   mutable std::mutex mutex_;
   std::string reason_ = "not connected yet";  // guarded by mutex_

@@ -4,82 +4,12 @@
 #include <utility>
 
 #include "workers/nats/nats_publisher.h"
-#include "workers/nats/server_url.h"
 
 namespace citas::workers {
 namespace {
 
-using SharedState = std::shared_ptr<ConnectionState>;
-
-constexpr std::chrono::seconds kWriteDeadline{5};
-constexpr std::chrono::seconds kPingInterval{10};
 // A stream that cannot send yet does not answer; its consumers' owners ask again.
 constexpr std::chrono::milliseconds kSendingTimeout{500};
-
-ConnectionState& state_of(void* closure) { return **static_cast<SharedState*>(closure); }
-
-void on_established(natsConnection*, void* closure) { state_of(closure).established(); }
-
-void on_lost(natsConnection* connection, void* closure) {
-  const char* error = nullptr;
-  natsConnection_GetLastError(connection, &error);
-  const bool known = error != nullptr && *error != '\0';
-  state_of(closure).lost(known ? error : "the server closed the connection");
-}
-
-// The last callback of a connection: gives the shared state back.
-void on_closed(natsConnection* connection, void* closure) {
-  on_lost(connection, closure);
-  delete static_cast<SharedState*>(closure);
-}
-
-// nats.c reports here what its callers are told anyway; without a handler it prints to stderr.
-void on_error(natsConnection*, natsSubscription*, natsStatus, void*) {}
-
-// Applies setters until one fails.
-class OptionsBuilder {
- public:
-  template <typename Setter, typename... Arguments>
-  OptionsBuilder& set(Setter setter, Arguments... arguments) {
-    if (status_ == NATS_OK) status_ = setter(options_.get(), arguments...);
-    return *this;
-  }
-  OptionsBuilder() {
-    natsOptions* options = nullptr;
-    status_ = natsOptions_Create(&options);
-    options_.reset(options);
-  }
-  natsStatus status() const { return status_; }
-  natsOptions* get() const { return options_.get(); }
-
- private:
-  NatsOptionsHandle options_;
-  natsStatus status_ = NATS_OK;
-};
-
-OptionsBuilder build_options(const NatsOptions& options, SharedState* closure) {
-  OptionsBuilder builder;
-  builder.set(natsOptions_SetURL, options.url.c_str())
-      .set(natsOptions_SetName, options.name.c_str())
-      .set(natsOptions_SetTimeout, options.connect_timeout.count())
-      .set(natsOptions_SetMaxReconnect, -1)
-      .set(natsOptions_SetReconnectWait, options.reconnect_wait.count())
-      .set(natsOptions_SetReconnectJitter, options.reconnect_wait.count() / 4,
-           options.reconnect_wait.count() / 4)
-      .set(natsOptions_SetPingInterval, std::chrono::milliseconds(kPingInterval).count())
-      .set(natsOptions_SetWriteDeadline, std::chrono::milliseconds(kWriteDeadline).count())
-      .set(natsOptions_SetFailRequestsOnDisconnect, true)
-      .set(natsOptions_UseGlobalMessageDelivery, true)
-      .set(natsOptions_SetErrorHandler, &on_error, nullptr)
-      .set(natsOptions_SetDisconnectedCB, &on_lost, closure)
-      .set(natsOptions_SetReconnectedCB, &on_established, closure)
-      .set(natsOptions_SetClosedCB, &on_closed, closure)
-      .set(natsOptions_SetRetryOnFailedConnect, true, &on_established, closure);
-  if (!options.user.empty()) {
-    builder.set(natsOptions_SetUserInfo, options.user.c_str(), options.password.c_str());
-  }
-  return builder;
-}
 
 std::int64_t nanoseconds(std::chrono::milliseconds duration) {
   return std::chrono::nanoseconds(duration).count();
@@ -113,48 +43,11 @@ StoredMessage convert(natsMsg* message) {
 
 }  // namespace
 
-NatsBus::NatsBus(Wakeup& wakeup)
-    : wakeup_(wakeup), state_(std::make_shared<ConnectionState>(wakeup)) {}
-
 Result<std::unique_ptr<NatsBus>> NatsBus::open(const NatsOptions& options, Wakeup& wakeup) {
-  std::unique_ptr<NatsBus> bus(new NatsBus(wakeup));
-  if (auto connected = bus->connect(options); !connected) {
-    return failure(std::move(connected.error()));
-  }
-  jsOptions settings;
-  jsOptions_Init(&settings);
-  settings.Wait = options.request_timeout.count();
-  jsCtx* jetstream = nullptr;
-  const natsStatus status = natsConnection_JetStream(&jetstream, bus->connection_.get(), &settings);
-  if (status != NATS_OK) return failure(nats_error("using JetStream", status));
-  bus->jetstream_.reset(jetstream);
-  return bus;
+  auto link = NatsLink::open(options, wakeup);
+  if (!link) return failure(std::move(link.error()));
+  return std::unique_ptr<NatsBus>(new NatsBus(*std::move(link), wakeup));
 }
-
-Status NatsBus::connect(const NatsOptions& options) {
-  const std::string shown = without_credentials(options.url, "***@");
-  auto closure = std::make_unique<SharedState>(state_);
-  const OptionsBuilder builder = build_options(options, closure.get());
-  if (builder.status() != NATS_OK) {
-    return failure(nats_error("the options for " + shown, builder.status()));
-  }
-  natsConnection* connection = nullptr;
-  const natsStatus status = natsConnection_Connect(&connection, builder.get());
-  if (status != NATS_OK && status != NATS_NOT_YET_CONNECTED) {
-    return failure(nats_error("connecting to " + shown, status));
-  }
-  connection_.reset(connection);
-  static_cast<void>(closure.release());  // on_closed() gives it back
-  if (status == NATS_OK) state_->established();
-  return {};
-}
-
-NatsBus::~NatsBus() {
-  state_->detach();
-  if (connection_ != nullptr) natsConnection_Close(connection_.get());
-}
-
-void NatsBus::interrupt() { natsConnection_Close(connection_.get()); }
 
 Status NatsBus::require_connected() const {
   if (connected()) return {};
@@ -177,20 +70,24 @@ Status NatsBus::ensure_stream(const StreamSpec& spec) {
   config.AllowDirect = true;  // for next_sequence()
   if (spec.max_bytes != 0) config.MaxBytes = static_cast<std::int64_t>(spec.max_bytes);
   jsErrCode reason{};
-  natsStatus status = js_AddStream(nullptr, jetstream_.get(), &config, nullptr, &reason);
-  if (reason == JSStreamNameExistErr) {
+  natsStatus status = js_AddStream(nullptr, link_->jetstream(), &config, nullptr, &reason);
+  const bool exists = reason == JSStreamNameExistErr;
+  if (exists) {
     reason = {};
-    status = js_UpdateStream(nullptr, jetstream_.get(), &config, nullptr, &reason);
+    status = js_UpdateStream(nullptr, link_->jetstream(), &config, nullptr, &reason);
   }
   if (status == NATS_OK) return {};
-  return failure(nats_error("creating stream " + spec.name, status, reason));
+  Error error =
+      nats_error((exists ? "changing stream " : "creating stream ") + spec.name, status, reason);
+  if (exists && reason == JSStreamInvalidConfig) error.code = ErrorCode::kConflict;
+  return failure(std::move(error));
 }
 
 Status NatsBus::delete_stream(std::string_view stream) {
   if (auto ready = require_connected(); !ready) return ready;
   const std::string name(stream);
   jsErrCode reason{};
-  const natsStatus status = js_DeleteStream(jetstream_.get(), name.c_str(), nullptr, &reason);
+  const natsStatus status = js_DeleteStream(link_->jetstream(), name.c_str(), nullptr, &reason);
   if (status == NATS_OK || reason == JSStreamNotFoundErr) return {};
   return failure(nats_error("deleting stream " + name, status, reason));
 }
@@ -201,7 +98,7 @@ Result<StreamInfo> NatsBus::stream_info(std::string_view stream) {
   jsStreamInfo* info = nullptr;
   jsErrCode reason{};
   const natsStatus status =
-      js_GetStreamInfo(&info, jetstream_.get(), name.c_str(), nullptr, &reason);
+      js_GetStreamInfo(&info, link_->jetstream(), name.c_str(), nullptr, &reason);
   const JetStreamInfo owned(info);
   if (status != NATS_OK) return failure(nats_error("looking up stream " + name, status, reason));
   return StreamInfo{.first_sequence = info->State.FirstSeq,
@@ -214,7 +111,7 @@ Result<StorageUse> NatsBus::storage_use() {
   if (auto ready = require_connected(); !ready) return failure(std::move(ready.error()));
   jsAccountInfo* info = nullptr;
   jsErrCode reason{};
-  const natsStatus status = js_GetAccountInfo(&info, jetstream_.get(), nullptr, &reason);
+  const natsStatus status = js_GetAccountInfo(&info, link_->jetstream(), nullptr, &reason);
   const AccountInfo owned(info);
   if (status != NATS_OK) return failure(nats_error("looking up the account", status, reason));
   StorageUse use{.used_bytes = info->Store};
@@ -230,7 +127,7 @@ Result<StoredMessage> NatsBus::last_message(std::string_view stream) {
   natsMsg* message = nullptr;
   jsErrCode reason{};
   const natsStatus status =
-      js_GetLastMsg(&message, jetstream_.get(), name.c_str(), ">", nullptr, &reason);
+      js_GetLastMsg(&message, link_->jetstream(), name.c_str(), ">", nullptr, &reason);
   const NatsMsg owned(message);
   if (status != NATS_OK) {
     return failure(nats_error("reading the end of stream " + name, status, reason));
@@ -244,7 +141,7 @@ Result<StoredMessage> NatsBus::message_at(std::string_view stream, std::uint64_t
   natsMsg* message = nullptr;
   jsErrCode reason{};
   const natsStatus status =
-      js_GetMsg(&message, jetstream_.get(), name.c_str(), sequence, nullptr, &reason);
+      js_GetMsg(&message, link_->jetstream(), name.c_str(), sequence, nullptr, &reason);
   const NatsMsg owned(message);
   if (status != NATS_OK) {
     return failure(nats_error("reading message " + std::to_string(sequence) + " of stream " + name,
@@ -264,7 +161,7 @@ Result<std::uint64_t> NatsBus::next_sequence(std::string_view stream,
   request.NextBySubject = filter.c_str();
   natsMsg* message = nullptr;
   const natsStatus status =
-      js_DirectGetMsg(&message, jetstream_.get(), name.c_str(), nullptr, &request);
+      js_DirectGetMsg(&message, link_->jetstream(), name.c_str(), nullptr, &request);
   const NatsMsg owned(message);
   if (status != NATS_OK) return failure(nats_error("searching stream " + name, status));
   return natsMsg_GetSequence(message);
@@ -281,7 +178,7 @@ Status NatsBus::require_sending(const std::string& stream) {
   request.Sequence = 1;
   natsMsg* message = nullptr;
   const natsStatus status =
-      js_DirectGetMsg(&message, jetstream_.get(), stream.c_str(), &options, &request);
+      js_DirectGetMsg(&message, link_->jetstream(), stream.c_str(), &options, &request);
   const NatsMsg owned(message);
   if (status == NATS_OK || status == NATS_NOT_FOUND) return {};
   if (auto info = stream_info(stream); !info) return failure(std::move(info.error()));
@@ -310,8 +207,8 @@ Result<bool> NatsBus::holds(const std::string& stream, const LastDelivery& last,
   if (last.stream_sequence == 0 || last.stream_sequence < first_sequence) return true;
   natsMsg* message = nullptr;
   jsErrCode reason{};
-  const natsStatus status =
-      js_GetMsg(&message, jetstream_.get(), stream.c_str(), last.stream_sequence, nullptr, &reason);
+  const natsStatus status = js_GetMsg(&message, link_->jetstream(), stream.c_str(),
+                                      last.stream_sequence, nullptr, &reason);
   const NatsMsg owned(message);
   if (status == NATS_OK) return natsMsg_GetTime(message) == last.stored_at_ns;
   if (reason == JSNoMessageFoundErr) return false;
@@ -353,7 +250,7 @@ Result<ConsumerInfo> NatsBus::add_consumer(const ConsumerSpec& spec) {
   jsConsumerInfo* info = nullptr;
   jsErrCode reason{};
   const natsStatus status =
-      js_AddConsumer(&info, jetstream_.get(), spec.stream.c_str(), &config, nullptr, &reason);
+      js_AddConsumer(&info, link_->jetstream(), spec.stream.c_str(), &config, nullptr, &reason);
   const JetConsumerInfo owned(info);
   if (status == NATS_OK) return convert(*info);
   return failure(nats_error("creating consumer " + spec.durable + " of stream " + spec.stream,
@@ -366,7 +263,7 @@ Status NatsBus::delete_consumer(std::string_view stream, std::string_view durabl
   const std::string name(durable);
   jsErrCode reason{};
   const natsStatus status =
-      js_DeleteConsumer(jetstream_.get(), stream_name.c_str(), name.c_str(), nullptr, &reason);
+      js_DeleteConsumer(link_->jetstream(), stream_name.c_str(), name.c_str(), nullptr, &reason);
   const bool absent = reason == JSConsumerNotFoundErr || reason == JSStreamNotFoundErr;
   if (status == NATS_OK || absent) {
     *last_delivery(stream, durable) = {};
@@ -381,7 +278,7 @@ Result<ConsumerInfo> NatsBus::consumer_info(std::string_view stream, std::string
   const std::string name(durable);
   jsConsumerInfo* info = nullptr;
   jsErrCode reason{};
-  const natsStatus status = js_GetConsumerInfo(&info, jetstream_.get(), stream_name.c_str(),
+  const natsStatus status = js_GetConsumerInfo(&info, link_->jetstream(), stream_name.c_str(),
                                                name.c_str(), nullptr, &reason);
   const JetConsumerInfo owned(info);
   if (status != NATS_OK) {
@@ -396,12 +293,12 @@ Result<ConsumerInfo> NatsBus::consumer_info(std::string_view stream, std::string
 
 Result<std::unique_ptr<MessageSource>> NatsBus::open_source(const ConsumerSpec& spec,
                                                             std::vector<std::string> header_names) {
-  return std::make_unique<NatsSource>(connection_.get(), *state_, spec, std::move(header_names),
+  return std::make_unique<NatsSource>(*link_, spec, std::move(header_names),
                                       last_delivery(spec.stream, spec.durable), wakeup_);
 }
 
 Result<std::unique_ptr<Publisher>> NatsBus::open_publisher(const PublisherLimits& limits) {
-  return NatsPublisher::open(connection_.get(), *state_, limits, wakeup_);
+  return NatsPublisher::open(*link_, limits, wakeup_);
 }
 
 }  // namespace citas::workers

@@ -1,7 +1,8 @@
 // NatsBus: the bus port on NATS JetStream, by nats.c.
 //
-// One connection, which nats.c keeps re-establishing for ever; one delivery thread of nats.c's own,
-// whose callbacks only move messages into bounded queues. Streams are file storage with limits
+// One connection, which is re-established for ever (nats_link.h) as long as a publisher or a source
+// of it is polled; one delivery thread of nats.c's own, whose callbacks only move messages into
+// bounded queues. Streams are file storage with limits
 // retention; consumers are push consumers with a deliver group and explicit acks (nats.c 3.4.1 can
 // write past its array in a batched fetch, so pull consumers are not used).
 //
@@ -16,11 +17,12 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "workers/bus.h"
-#include "workers/nats/connection_state.h"
 #include "workers/nats/nats_handles.h"
+#include "workers/nats/nats_link.h"
 #include "workers/nats/nats_options.h"
 #include "workers/nats/nats_source.h"
 
@@ -31,16 +33,15 @@ class NatsBus final : public Bus {
   // Starts to connect; a bus that is down is not an error. Borrows the wakeup. InvalidArgument: the
   // URL makes no sense.
   static Result<std::unique_ptr<NatsBus>> open(const NatsOptions& options, Wakeup& wakeup);
-  ~NatsBus() override;
   // Ends the connection for good: what is asked of the server just now fails, and so does all that
   // comes. For whoever has to stop and cannot wait for a bus that does not answer. Any thread.
-  void interrupt();
+  void interrupt() { link_->interrupt(); }
   NatsBus(const NatsBus&) = delete;
   NatsBus& operator=(const NatsBus&) = delete;
 
-  bool connected() const override { return state_->connected(); }
-  std::string connection() const override { return state_->describe(); }
-  std::uint64_t connection_count() const override { return state_->count(); }
+  bool connected() const override { return link_->state().connected(); }
+  std::string connection() const override { return link_->state().describe(); }
+  std::uint64_t connection_count() const override { return link_->state().count(); }
 
   Status ensure_stream(const StreamSpec& spec) override;
   Status delete_stream(std::string_view stream) override;
@@ -60,8 +61,8 @@ class NatsBus final : public Bus {
   Result<std::unique_ptr<Publisher>> open_publisher(const PublisherLimits& limits) override;
 
  private:
-  explicit NatsBus(Wakeup& wakeup);
-  Status connect(const NatsOptions& options);
+  NatsBus(std::unique_ptr<NatsLink> link, Wakeup& wakeup)
+      : wakeup_(wakeup), link_(std::move(link)) {}
   Status require_connected() const;
   Status require_sending(const std::string& stream);
   // Whether the stream still holds what the consumer has delivered.
@@ -73,9 +74,7 @@ class NatsBus final : public Bus {
   std::shared_ptr<LastDelivery>& last_delivery(std::string_view stream, std::string_view durable);
 
   Wakeup& wakeup_;
-  std::shared_ptr<ConnectionState> state_;  // shared with nats.c until the connection is closed
-  NatsConnection connection_;
-  JetStream jetstream_;
+  const std::unique_ptr<NatsLink> link_;
   std::map<std::string, std::shared_ptr<LastDelivery>, std::less<>> last_;  // by stream and durable
 };
 

@@ -50,9 +50,16 @@ ErrorCode jetstream_error_code(int reason) {
   }
 }
 
+std::string nats_words(natsStatus status) {
+  natsStatus last = NATS_OK;
+  const char* text = nats_GetLastError(&last);
+  const bool is_of_this = last == status && text != nullptr && *text != '\0';
+  return is_of_this ? text : natsStatus_GetText(status);
+}
+
 Error nats_error(const std::string& what, natsStatus status, int reason) {
   const ErrorCode code = reason == 0 ? code_of(status) : jetstream_error_code(reason);
-  std::string message = what + ": " + natsStatus_GetText(status);
+  std::string message = what + ": " + nats_words(status);
   if (reason != 0) message += " (JetStream error " + std::to_string(reason) + ")";
   return {code, std::move(message)};
 }

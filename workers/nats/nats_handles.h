@@ -27,8 +27,12 @@ using JetStreamInfo = std::unique_ptr<jsStreamInfo, NatsDelete<jsStreamInfo_Dest
 using AccountInfo = std::unique_ptr<jsAccountInfo, NatsDelete<jsAccountInfo_Destroy>>;
 using JetConsumerInfo = std::unique_ptr<jsConsumerInfo, NatsDelete<jsConsumerInfo_Destroy>>;
 
+// What went wrong, in the words of the server where it had any. Right after the failed call, on
+// the thread that made it.
+std::string nats_words(natsStatus status);
+
 // What a failed call means to the caller; `what` says which call on which thing. `reason` is
-// JetStream's own code, 0 where there is none.
+// JetStream's own code, 0 where there is none. Like nats_words(), right after the call.
 Error nats_error(const std::string& what, natsStatus status, int reason = 0);
 
 // The same for JetStream's own codes alone, as found in a PubAck.

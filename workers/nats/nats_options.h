@@ -4,6 +4,8 @@
 #include <chrono>
 #include <string>
 
+#include "workers/nats/silence_watch.h"
+
 namespace citas::workers {
 
 struct NatsOptions {
@@ -15,6 +17,7 @@ struct NatsOptions {
   // Bounds every management call.
   std::chrono::milliseconds request_timeout{std::chrono::seconds{5}};
   std::chrono::milliseconds reconnect_wait{250};
+  SilenceLimits silence = {};
 };
 
 }  // namespace citas::workers

@@ -50,31 +50,41 @@ Result<PublishAck> refused(simdjson::ondemand::object error) {
 
 }  // namespace
 
-Result<std::unique_ptr<Publisher>> NatsPublisher::open(natsConnection* connection,
-                                                       const ConnectionState& state,
+Result<std::unique_ptr<Publisher>> NatsPublisher::open(NatsLink& link,
                                                        const PublisherLimits& limits,
                                                        Wakeup& wakeup) {
-  std::unique_ptr<NatsPublisher> publisher(new NatsPublisher(connection, state, limits));
+  std::unique_ptr<NatsPublisher> publisher(new NatsPublisher(link, limits, wakeup));
   natsInbox* unique = nullptr;
   const natsStatus status = natsInbox_Create(&unique);
   if (status != NATS_OK) return failure(nats_error("making an inbox", status));
   publisher->inbox_prefix_ = std::string(unique) + ".";
   natsInbox_Destroy(unique);
-  auto inbox =
-      NatsInbox::open(connection, publisher->inbox_prefix_ + "*", "", limits.window, wakeup);
-  if (!inbox) return failure(std::move(inbox.error()));
-  publisher->inbox_ = std::move(*inbox);
   return publisher;
 }
 
+Status NatsPublisher::listen() {
+  if (inbox_ && generation_ == link_.generation()) return {};
+  inbox_.reset();
+  auto inbox =
+      NatsInbox::open(link_.connection(), inbox_prefix_ + "*", "", limits_.window, wakeup_);
+  if (!inbox) return failure(std::move(inbox.error()));
+  inbox_ = std::move(*inbox);
+  generation_ = link_.generation();
+  return {};
+}
+
 Status NatsPublisher::publish(std::uint64_t ticket, const Publication& publication) {
-  if (!state_.connected()) return failure(ErrorCode::kUnavailable, state_.describe());
+  const ConnectionState& state = link_.state();
+  if (!state.connected()) return failure(ErrorCode::kUnavailable, state.describe());
   if (free() == 0) return failure(ErrorCode::kUnavailable, "too many publications in flight");
+  if (auto listening = listen(); !listening) {
+    return failure(ErrorCode::kUnavailable, listening.error().message);
+  }
   const std::uint64_t token = first_token_ + in_flight_.size();
   auto message = build(inbox_prefix_ + std::to_string(token), publication);
   if (!message) return failure(std::move(message.error()));
-  const std::uint64_t connection = state_.count();
-  const natsStatus status = natsConnection_PublishMsg(connection_, message->get());
+  const std::uint64_t connection = state.count();
+  const natsStatus status = natsConnection_PublishMsg(link_.connection(), message->get());
   if (status != NATS_OK) return failure(nats_error("publishing", status));
   in_flight_.push_back(
       {ticket, connection, std::chrono::steady_clock::now() + limits_.ack_timeout, false});
@@ -82,6 +92,7 @@ Status NatsPublisher::publish(std::uint64_t ticket, const Publication& publicati
 }
 
 void NatsPublisher::poll(std::vector<Completion>& out) {
+  link_.keep();
   complete_answered(out);
   complete_lost(out);
   while (!in_flight_.empty() && in_flight_.front().completed) {
@@ -91,6 +102,7 @@ void NatsPublisher::poll(std::vector<Completion>& out) {
 }
 
 void NatsPublisher::complete_answered(std::vector<Completion>& out) {
+  if (!inbox_) return;
   inbox_->take(answers_);
   for (const NatsMsg& answer : answers_) {
     InFlight* publication = answered_by(answer.get());
@@ -104,8 +116,8 @@ void NatsPublisher::complete_answered(std::vector<Completion>& out) {
 void NatsPublisher::complete_lost(std::vector<Completion>& out) {
   if (in_flight_.empty()) return;
   const auto now = std::chrono::steady_clock::now();
-  const bool connected = state_.connected();
-  const std::uint64_t connection = state_.count();
+  const bool connected = link_.state().connected();
+  const std::uint64_t connection = link_.state().count();
   for (InFlight& publication : in_flight_) {
     const bool broken = !connected || publication.connection != connection;
     // Deadlines and connections grow from front to back.

@@ -13,17 +13,16 @@
 #include <vector>
 
 #include "workers/bus.h"
-#include "workers/nats/connection_state.h"
 #include "workers/nats/nats_inbox.h"
+#include "workers/nats/nats_link.h"
 
 namespace citas::workers {
 
 class NatsPublisher final : public Publisher {
  public:
-  // Borrows all but `limits`.
-  static Result<std::unique_ptr<Publisher>> open(natsConnection* connection,
-                                                 const ConnectionState& state,
-                                                 const PublisherLimits& limits, Wakeup& wakeup);
+  // Borrows all but `limits`. The link need not be connected.
+  static Result<std::unique_ptr<Publisher>> open(NatsLink& link, const PublisherLimits& limits,
+                                                 Wakeup& wakeup);
 
   Status publish(std::uint64_t ticket, const Publication& publication) override;
   void poll(std::vector<Completion>& out) override;
@@ -38,21 +37,23 @@ class NatsPublisher final : public Publisher {
     bool completed;
   };
 
-  NatsPublisher(natsConnection* connection, const ConnectionState& state,
-                const PublisherLimits& limits)
-      : connection_(connection), state_(state), limits_(limits) {}
+  NatsPublisher(NatsLink& link, const PublisherLimits& limits, Wakeup& wakeup)
+      : link_(link), limits_(limits), wakeup_(wakeup) {}
+  // Sees to it that answers on the link's present connection are received.
+  Status listen();
   void complete_answered(std::vector<Completion>& out);
   void complete_lost(std::vector<Completion>& out);
   // The publication that a message answers; null for a late or foreign one.
   InFlight* answered_by(natsMsg* message);
   Result<PublishAck> parse_answer(natsMsg* message);
 
-  natsConnection* connection_;
-  const ConnectionState& state_;
+  NatsLink& link_;
   PublisherLimits limits_;
-  std::string inbox_prefix_;  // replies come to <prefix><token>; tokens count up from 0
-  std::unique_ptr<NatsInbox> inbox_;
-  std::uint64_t first_token_ = 0;  // of in_flight_.front()
+  Wakeup& wakeup_;
+  std::string inbox_prefix_;          // replies come to <prefix><token>; tokens count up from 0
+  std::unique_ptr<NatsInbox> inbox_;  // null until something is published
+  std::uint64_t generation_ = 0;      // of the link, when the inbox was opened
+  std::uint64_t first_token_ = 0;     // of in_flight_.front()
   std::deque<InFlight> in_flight_;
   std::vector<NatsMsg> answers_;
   simdjson::ondemand::parser parser_;

@@ -33,11 +33,10 @@ std::optional<Delivery> parse_delivery(std::string_view reply) {
                   static_cast<std::int64_t>(*stored_at)};
 }
 
-NatsSource::NatsSource(natsConnection* connection, const ConnectionState& state,
-                       const ConsumerSpec& spec, std::vector<std::string> header_names,
-                       std::shared_ptr<LastDelivery> last, Wakeup& wakeup)
-    : connection_(connection),
-      state_(state),
+NatsSource::NatsSource(NatsLink& link, const ConsumerSpec& spec,
+                       std::vector<std::string> header_names, std::shared_ptr<LastDelivery> last,
+                       Wakeup& wakeup)
+    : link_(link),
       subject_(deliver_subject(spec.stream, spec.durable)),
       group_(spec.deliver_group),
       // A consumer that was deleted and made again may send as much once more.
@@ -47,10 +46,14 @@ NatsSource::NatsSource(natsConnection* connection, const ConnectionState& state,
       wakeup_(wakeup) {}
 
 bool NatsSource::subscribed() {
-  if (inbox_) return true;
-  auto inbox = NatsInbox::open(connection_, subject_, group_, capacity_, wakeup_);
-  if (inbox) inbox_ = std::move(*inbox);
-  return inbox_ != nullptr;
+  link_.keep();
+  if (inbox_ && generation_ == link_.generation()) return true;
+  inbox_.reset();
+  auto inbox = NatsInbox::open(link_.connection(), subject_, group_, capacity_, wakeup_);
+  if (!inbox) return false;
+  inbox_ = std::move(*inbox);
+  generation_ = link_.generation();
+  return true;
 }
 
 void NatsSource::poll(std::size_t limit, std::vector<Message>& out) {
@@ -97,9 +100,10 @@ Message NatsSource::convert(natsMsg* message) const {
 }
 
 Status NatsSource::answer(const Message& message, const std::string& what) {
-  if (!state_.connected()) return failure(ErrorCode::kUnavailable, state_.describe());
+  const ConnectionState& state = link_.state();
+  if (!state.connected()) return failure(ErrorCode::kUnavailable, state.describe());
   const natsStatus status =
-      natsConnection_PublishString(connection_, message.reply.c_str(), what.c_str());
+      natsConnection_PublishString(link_.connection(), message.reply.c_str(), what.c_str());
   if (status != NATS_OK) return failure(nats_error("acknowledging a message", status));
   return {};
 }

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "workers/bus.h"
-#include "workers/nats/connection_state.h"
 #include "workers/nats/nats_inbox.h"
+#include "workers/nats/nats_link.h"
 
 namespace citas::workers {
 
@@ -31,10 +31,9 @@ struct LastDelivery {
 
 class NatsSource final : public MessageSource {
  public:
-  // Borrows the connection, its state and the wakeup.
-  NatsSource(natsConnection* connection, const ConnectionState& state, const ConsumerSpec& spec,
-             std::vector<std::string> header_names, std::shared_ptr<LastDelivery> last,
-             Wakeup& wakeup);
+  // Borrows the link and the wakeup.
+  NatsSource(NatsLink& link, const ConsumerSpec& spec, std::vector<std::string> header_names,
+             std::shared_ptr<LastDelivery> last, Wakeup& wakeup);
 
   void poll(std::size_t limit, std::vector<Message>& out) override;
   void discard() override;
@@ -43,13 +42,13 @@ class NatsSource final : public MessageSource {
   Status term(const Message& message) override;
 
  private:
-  // False while nats.c does not take the subscription: the next poll asks again.
+  // On the link's present connection. False while nats.c does not take the subscription: the next
+  // poll asks again.
   bool subscribed();
   Status answer(const Message& message, const std::string& what);
   Message convert(natsMsg* message) const;
 
-  natsConnection* connection_;
-  const ConnectionState& state_;
+  NatsLink& link_;
   const std::string subject_;
   const std::string group_;
   const std::size_t capacity_;
@@ -57,6 +56,7 @@ class NatsSource final : public MessageSource {
   const std::shared_ptr<LastDelivery> last_;
   Wakeup& wakeup_;
   std::unique_ptr<NatsInbox> inbox_;  // null until it is subscribed
+  std::uint64_t generation_ = 0;      // of the link, at that time
   std::vector<NatsMsg> taken_;
   std::deque<NatsMsg> waiting_;
 };

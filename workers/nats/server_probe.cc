@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "workers/nats/nats_handles.h"
+#include "workers/nats/server_url.h"
 
 namespace citas::workers {
 namespace {
@@ -26,7 +27,7 @@ NatsConnection connect(const NatsOptions& target, ServerProbe& found) {
   } else {
     found.connecting =
         status == NATS_CONNECTION_AUTH_FAILED ? Connecting::kRefused : Connecting::kUnreachable;
-    found.reason = natsStatus_GetText(status);
+    found.reason = nats_words(status);
   }
   return NatsConnection(connection);
 }
@@ -53,6 +54,7 @@ bool has_stream(jsCtx* jetstream, const std::string& name) {
 
 ServerProbe probe_server(const NatsOptions& target, const std::vector<std::string>& streams) {
   ServerProbe found;
+  const SilenceWatch watch(ports_of(target.url), target.silence, [] { return true; });
   const NatsConnection connection = connect(target, found);
   if (found.connecting != Connecting::kConnected) return found;
   jsOptions settings;

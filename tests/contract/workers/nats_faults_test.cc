@@ -269,5 +269,24 @@ TEST_F(NatsFaults, NoConsumerIsMadeWhileItsStreamComesUp) {
   EXPECT_TRUE(bus_->ensure_consumer(spec));
 }
 
+TEST_F(NatsFaults, AStreamThatCannotBeChangedIsToldApart) {
+  auto publisher = std::move(*bus_->open_publisher({}));
+  ASSERT_TRUE(publisher->publish(1, {.subject = "$JS.API.STREAM.UPDATE.LETTERS",
+                                     .message_id = {},
+                                     .headers = {},
+                                     .payload = R"({"name": "LETTERS", "subjects": ["letters.>"],
+                                                    "retention": "limits", "storage": "file",
+                                                    "num_replicas": 1, "discard": "old",
+                                                    "sealed": true})",
+                                     .expected_last_sequence = {}}));
+  const StreamSpec spec{.name = "LETTERS", .subjects = {"letters.>"}};
+  ASSERT_TRUE(eventually([&] { return !bus_->ensure_stream(spec); }));
+  const auto refused = bus_->ensure_stream(spec);
+  EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
+  EXPECT_NE(refused.error().message.find("sealed"), std::string::npos) << refused.error().message;
+  ASSERT_TRUE(bus_->delete_stream("LETTERS"));
+  EXPECT_TRUE(bus_->ensure_stream(spec));
+}
+
 }  // namespace
 }  // namespace citas::workers

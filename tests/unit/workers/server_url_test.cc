@@ -14,6 +14,13 @@ TEST(WithoutCredentials, MasksThoseOfEachUrl) {
   EXPECT_EQ(without_credentials("", "***@"), "");
 }
 
+TEST(PortsOf, AreThoseOfAllServers) {
+  using Ports = std::set<std::uint16_t>;
+  EXPECT_EQ(ports_of("nats://a:7@one:1,tls://[::1]:2/,nats://three"), (Ports{1, 2, 4222}));
+  EXPECT_EQ(ports_of("nats://[::1]"), Ports{4222});
+  EXPECT_EQ(ports_of("nats://one:99999"), Ports{4222});
+}
+
 TEST(CheckServerUrls, TakesOneOrSeveral) {
   for (const char* urls :
        {"nats://one", "nats://one:4222", "tls://a:s@cret@one:1,nats://[::1]:2"}) {
