@@ -13,6 +13,7 @@ namespace {
 constexpr std::chrono::milliseconds kLookInterval{200};
 constexpr std::chrono::milliseconds kLagInterval{100};
 constexpr std::chrono::seconds kStreamsInterval{2};
+constexpr std::chrono::seconds kSettingsInterval{6};
 constexpr std::chrono::seconds kStorageInterval{5};
 // Comparing a large stream takes long, and a doubt may be wrong.
 constexpr std::chrono::minutes kDoubtInterval{10};
@@ -118,10 +119,18 @@ bool Relay::streams_are_as_left() {
     // A bus that does not answer says nothing about its streams.
     if (!info) return info.error().code != ErrorCode::kNotFound;
   }
+  if (!settings_are_as_left()) return false;
   // Others' messages may be as many.
   if (in_flight_ > 0) return true;
   const auto end = verified_end();
   return end ? *end == sent_ : end.error().code != ErrorCode::kConflict;
+}
+
+bool Relay::settings_are_as_left() {
+  if (clock_.monotonic() < next_settings_look_) return true;
+  next_settings_look_ = clock_.monotonic() + kSettingsInterval;
+  const Status ensured = ensure_streams(bus_);
+  return ensured || ensured.error().code != ErrorCode::kConflict;
 }
 
 bool Relay::is_as_left(const StreamSpec& spec, const StreamInfo& info) const {
@@ -152,7 +161,7 @@ Result<Position> Relay::bring_in_line() {
     bus_is_ours_ = false;
     return failure(std::move(free.error()));
   }
-  if (auto ensured = ensure_streams(bus_); !ensured) return failure(std::move(ensured.error()));
+  if (auto usable = make_usable(); !usable) return failure(std::move(usable.error()));
   if (auto mended = mend_other_streams(); !mended) return failure(std::move(mended.error()));
   if (difference_) return make_again(*difference_);
   const auto end = verified_end();
@@ -161,16 +170,32 @@ Result<Position> Relay::bring_in_line() {
   return make_again(end.error().message);
 }
 
+Status Relay::make_usable() {
+  for (const StreamSpec& spec : stream_specs()) {
+    auto ensured = bus_.ensure_stream(spec);
+    if (!ensured && ensured.error().code == ErrorCode::kConflict) {
+      ensured = make_again(spec, ensured.error().message);
+    }
+    if (!ensured) return ensured;
+  }
+  return {};
+}
+
+Status Relay::make_again(const StreamSpec& spec, const std::string& why) {
+  options_.on_replaced(why);
+  rebuilds_.add();
+  if (auto deleted = bus_.delete_stream(spec.name); !deleted) return deleted;
+  return bus_.ensure_stream(spec);
+}
+
 Status Relay::mend_other_streams() {
   for (const StreamSpec& spec : stream_specs()) {
     if (spec.name == kEventsStream) continue;
     const auto info = bus_.stream_info(spec.name);
     if (!info) return failure(info.error());
     if (is_gapless(*info)) continue;
-    options_.on_replaced("the stream " + spec.name + ": it lacks messages");
-    rebuilds_.add();
-    if (auto deleted = bus_.delete_stream(spec.name); !deleted) return deleted;
-    if (auto ensured = bus_.ensure_stream(spec); !ensured) return ensured;
+    const std::string why = "the stream " + spec.name + ": it lacks messages";
+    if (auto made = make_again(spec, why); !made) return made;
   }
   return {};
 }
@@ -186,6 +211,7 @@ Result<Position> Relay::make_again(const std::string& why) {
 
 Status Relay::leave_to_rival() {
   if (others_log_.empty() || !std::exchange(is_ours_, false)) return {};
+  bus_is_ours_ = false;
   rival_ = "another server, of " + others_log_ +
            ", fills the streams of this bus too, each over the other: give it a bus of its own";
   rival_seen_ = clock_.monotonic();
@@ -201,6 +227,19 @@ void Relay::forget_rival() {
   tell_trouble();
 }
 
+// A copy of this log has its identity and its epoch. What it wrote since lies in its own place, and
+// is not what this log has there.
+void Relay::note_writer(const StoredMessage& last) {
+  const auto source = find_header(last.headers, kSourceHeader);
+  if (source && *source != log_.identity().source()) others_log_ = *source;
+  const auto position = position_of(last);
+  if (!position || position->value() != last.sequence) return;
+  if (origin_of(last.headers) != origin_of(log_)) return;
+  const auto record = read_one(log_, *position);
+  if (record && find_header(last.headers, kHashHeader) == to_hex(record->hash)) return;
+  others_log_ = "a copy of this very log (to serve both, make one by citas backup restore)";
+}
+
 Result<Position> Relay::verified_end() {
   others_log_.clear();
   const auto info = bus_.stream_info(kEventsStream);
@@ -210,8 +249,7 @@ Result<Position> Relay::verified_end() {
   const auto last = bus_.last_message(kEventsStream);
   if (!last && is_for_now(last.error())) return failure(last.error());
   if (!last) return no_copy("its last message cannot be read");
-  const auto source = find_header(last->headers, kSourceHeader);
-  if (source && *source != log_.identity().source()) others_log_ = *source;
+  note_writer(*last);
   const auto position = position_of(*last);
   const bool fits = position && position->value() == last->sequence &&
                     position->value() == info->last_sequence && *position <= log_.committed();

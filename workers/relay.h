@@ -9,8 +9,9 @@
 // (stream_audit.h). What an operator deletes, purges or writes behind its back shows in the state
 // of the streams, which it asks for every two seconds. Streams that it had filled and finds to be
 // of another log were taken by a server that should have a bus of its own: they are taken back,
-// after pauses that grow, and it is told for as long as it goes on. On a bus that others may use,
-// too, streams of another log are not deleted at all, unless that log is named: they may be a
+// after pauses that grow, and it is told for as long as it goes on. So are those that a copy of
+// this very log took, which has its identity and has gone on by itself. On a bus that others may
+// use, too, streams of another log are not deleted at all, unless that log is named: they may be a
 // running server's, or the last copy of a log that is lost.
 //
 // Thread-safety: step() on one thread; stats() on any.
@@ -72,7 +73,8 @@ class Relay final : public Piece {
   // Somebody finds that the bus does not deliver what the log has: all that the stream holds is
   // compared once more, though not again for ten minutes. Any thread.
   void doubt_stream() { doubted_ = true; }
-  // Whether the streams were this log's when they were last looked at; false before that. Who takes
+  // Whether the streams were this log's when they were last looked at, and are not left to another
+  // server since; false before that. Who takes
   // part in what happens on a bus of another log takes its messages away. Any thread.
   bool bus_is_ours() const { return bus_is_ours_; }
   // Why the streams cannot be brought in line with the log, or what the bus said when it refused an
@@ -98,16 +100,24 @@ class Relay final : public Piece {
   // log.
   Result<Position> verified_end();
   Result<Position> make_again(const std::string& why);
+  // Creates what is missing. What somebody has sealed, or made for something else, will never be
+  // what is needed, and is made anew.
+  Status make_usable();
+  Status make_again(const StreamSpec& spec, const std::string& why);
   // Those that hold nothing of their own. nats-server 2.9.10 loses its way in a block out of which
   // damage was cut: what is stored behind it is never delivered. What such a stream held comes
   // again when the reconciler asks for it.
   Status mend_other_streams();
+  // Into others_log_, by the stream's last message.
+  void note_writer(const StoredMessage& last);
   // Unavailable: another server has just taken the streams, which are left to it for a while.
   Status leave_to_rival();
   void forget_rival();
   void tell_trouble() { trouble_.set(refusal_.empty() ? rival_ : refusal_); }
   // False when a stream is not as it was left: gone, shorter, or written to by others.
   bool streams_are_as_left();
+  // Puts back what can be. False when a stream has to be made anew.
+  bool settings_are_as_left();
   bool is_as_left(const StreamSpec& spec, const StreamInfo& info) const;
   void audit_doubted_stream();
   // False when a difference was found, and the streams must be made again.
@@ -141,6 +151,7 @@ class Relay final : public Piece {
   std::uint64_t connection_ = 0;           // connection_count() that was reconciled
   Clock::Monotonic next_look_{};
   Clock::Monotonic next_streams_look_{};
+  Clock::Monotonic next_settings_look_{};
   Clock::Monotonic next_lag_look_{};
   Clock::Monotonic next_storage_look_{};
   Clock::Monotonic next_doubt_{};

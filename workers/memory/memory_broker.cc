@@ -75,8 +75,16 @@ void MemoryBroker::lose(std::string_view stream, std::uint64_t sequence) {
   if (Stream* found = find_stream(stream)) ++found->lost;
 }
 
+void MemoryBroker::seal(std::string_view stream) {
+  if (Stream* found = find_stream(stream)) found->sealed = true;
+}
+
 Status MemoryBroker::ensure_stream(const StreamSpec& spec) {
-  streams_[spec.name].spec = spec;
+  Stream& stream = streams_[spec.name];
+  if (stream.sealed) {
+    return failure(ErrorCode::kConflict, "stream " + spec.name + " is sealed");
+  }
+  stream.spec = spec;
   return {};
 }
 
@@ -195,6 +203,9 @@ Result<PublishAck> MemoryBroker::publish(const Publication& publication) {
 }
 
 Result<PublishAck> MemoryBroker::store(Stream& stream, const Publication& publication) {
+  if (stream.sealed) {
+    return failure(ErrorCode::kFailedPrecondition, "stream " + stream.spec.name + " is sealed");
+  }
   const auto now = clock_.monotonic();
   const std::string id(publication.message_id);
   const auto seen = stream.seen.find(id);

@@ -43,6 +43,8 @@ class MemoryBroker {
   void damage(std::string_view stream, std::uint64_t sequence);
   // A message is gone from the middle of a stream.
   void lose(std::string_view stream, std::uint64_t sequence);
+  // It takes nothing more, and cannot be changed.
+  void seal(std::string_view stream);
   // While true, consumers deliver nothing.
   void mute(bool mute) { mute_ = mute; }
   // An older copy of everything came back. Counts as a restart.
@@ -118,6 +120,7 @@ class MemoryBroker {
     std::unordered_map<std::string, Seen> seen;
     std::map<std::string, Consumer, std::less<>> consumers;
     std::set<std::uint64_t> damaged;
+    bool sealed = false;
     std::uint64_t lost = 0;  // of those, the ones not counted any more
 
     std::uint64_t last() const { return first + messages.size() - 1; }

@@ -202,6 +202,19 @@ TEST_F(RelayTest, AnOlderStoreOfTheBusIsBroughtUpToDate) {
   EXPECT_EQ(relay->stats().rebuilds, 0U);
 }
 
+// By an operator, who cannot take it back either.
+TEST_F(RelayTest, SealedStreamsAreMadeAnewAlsoWhereNothingIsWritten) {
+  for (int i = 0; i < 9; ++i) world_.request(kPeru);
+  auto relay = relay_of(world_);
+  run(world_, *relay);
+  for (const char* stream : {kEventsStream, kConfirmationsStream}) broker_.seal(stream);
+  run_for(std::chrono::seconds{10}, *relay);
+  expect_copy_of(world_);
+  EXPECT_TRUE(ensure_streams(bus_));
+  EXPECT_EQ(reasons_.size(), 2U);
+  EXPECT_EQ(relay->trouble(), "");
+}
+
 TEST_F(RelayTest, AStreamWhoseEndCannotBeReadIsReplaced) {
   for (int i = 0; i < 9; ++i) world_.request(kPeru);
   auto relay = relay_of(world_);
@@ -455,6 +468,38 @@ TEST_F(RelayTest, AnotherServerOnTheSameBusIsToldAndNotFoughtWithoutPause) {
   expect_copy_of(world_);
   run_for(std::chrono::minutes{15}, *mine);
   EXPECT_EQ(mine->trouble(), "");
+}
+
+// A folder that was copied and started beside the first: one identity, one epoch, two futures. What
+// both stand behind is the same, so only what each wrote since tells them apart.
+TEST_F(RelayTest, AServerOfACopyOfTheLogIsToldAndNotFoughtWithoutPause) {
+  LogWorld copy;
+  for (LogWorld* world : {&world_, &copy}) world->request(kPeru);
+  ASSERT_EQ(world_.log.head().hash, copy.log.head().hash);
+  auto mine = relay_of(world_);
+  run(world_, *mine);
+  auto theirs = relay_of(copy);
+  copy.clock.advance(milliseconds{1});
+  copy.request(kChile);
+  copy.request(kChile);
+  world_.request(kPeru);
+  bool has_kept_away = false;
+  for (int i = 0; i < 60 * 4; ++i) {
+    for (Relay* relay : {mine.get(), theirs.get()}) ASSERT_TRUE(relay->step());
+    for (LogWorld* world : {&world_, &copy}) world->clock.advance(milliseconds{250});
+    has_kept_away |= !mine->bus_is_ours();
+  }
+  EXPECT_TRUE(has_kept_away) << "what the other's countries answer is nobody's here";
+  EXPECT_THAT(mine->trouble(), HasSubstr("another server, of a copy of this very log"));
+  EXPECT_THAT(theirs->trouble(), HasSubstr("another server, of a copy of this very log"));
+  EXPECT_LE(mine->stats().rebuilds + theirs->stats().rebuilds, 10U);
+
+  theirs.reset();
+  run_for(std::chrono::minutes{6}, *mine);
+  expect_copy_of(world_);
+  run_for(std::chrono::minutes{15}, *mine);
+  EXPECT_EQ(mine->trouble(), "");
+  EXPECT_TRUE(mine->bus_is_ours());
 }
 
 TEST(CountryChainTest, LooksBackNoFurtherThanItMay) {
