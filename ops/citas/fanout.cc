@@ -20,6 +20,10 @@ void join(std::unique_ptr<workers::WorkerThread>& thread, workers::NatsBus& bus,
   thread.reset();
 }
 
+std::string name_of(const ProcessorRunner& runner) {
+  return "processor-" + std::string(runner.country().text());
+}
+
 }  // namespace
 
 Result<RulesByCountry> load_country_rules(const std::optional<std::filesystem::path>& file) {
@@ -212,11 +216,18 @@ std::string FanOut::trouble() const {
     if (trouble.empty()) return;
     all += (all.empty() ? "" : "; ") + name + ": " + trouble;
   };
+  // Each part has a connection of its own, and a server may take some of them only.
+  if (connected() && !recording_->bus->connected()) {
+    add("confirmations", recording_->bus->connection());
+  }
+  for (const auto& runner : processors_) {
+    if (connected()) add(name_of(*runner), runner->bus_trouble());
+  }
   add("relay", relay_->trouble());
   add("confirmations", confirmations_->trouble());
   add("dead-letters", dead_letters_->trouble());
   for (const auto& runner : processors_) {
-    add("processor-" + std::string(runner->country().text()), runner->trouble());
+    add(name_of(*runner), runner->trouble());
   }
   return all;
 }
@@ -225,7 +236,7 @@ std::map<std::string, const workers::ConsumerCounters*> FanOut::counters() const
   std::map<std::string, const workers::ConsumerCounters*> all{
       {"confirmations", &confirmations_->counters()}, {"dead-letters", &dead_letters_->counters()}};
   for (const auto& runner : processors_) {
-    all.emplace("processor-" + std::string(runner->country().text()), &runner->counters());
+    all.emplace(name_of(*runner), &runner->counters());
   }
   return all;
 }

@@ -17,6 +17,7 @@ import oracle
 from framework import Suite, percentile, promise
 from harness import wait_until
 from load import INSUREDS, Load, LoadClient
+from nats_wire import NOBODY_ANSWERS, BusAddress, NatsWire
 from system import System
 
 # How long the bus is away: minutes in the long form, scaled down in the short one.
@@ -37,7 +38,7 @@ SETTLED_WITHIN_S = 20
 SLOWER, NOISE_S = 2, 0.05
 LONGEST_ANSWER_S = 1.0
 # What JetStream calls it that a stream, a message or whoever would answer is not there.
-GONE = {10059, 10037, 10043, 10057, bus_view.NOBODY_ANSWERS}
+GONE = {10059, 10037, 10043, 10057, NOBODY_ANSWERS}
 
 
 class Bus:
@@ -119,7 +120,7 @@ class Bus:
         return answer
 
     def _request(self, subject, body):
-        wire = bus_view.NatsWire(bus_view.BusAddress(self._nats.port))
+        wire = NatsWire(BusAddress(self._nats.port))
         try:
             return wire.request(subject, body)
         finally:
