@@ -25,7 +25,9 @@ Status check_reaches(const Manifest& backup, const Until& until) {
                    "backup " + backup.id + " ends at position " + std::to_string(end.value()) +
                        ", before " + std::to_string(position->value()) + "; take a later one");
   }
-  if (const auto* time = std::get_if<Timestamp>(&until); time && *time > backup.created) {
+  // Its events tell of later times where the clock that dated them ran ahead.
+  const Timestamp known_to = std::max(backup.created, backup.end().running_maximum);
+  if (const auto* time = std::get_if<Timestamp>(&until); time && *time > known_to) {
     return failure(ErrorCode::kInvalidArgument, "backup " + backup.id + " was made at " +
                                                     format_rfc3339(backup.created) + ", before " +
                                                     format_rfc3339(*time) +

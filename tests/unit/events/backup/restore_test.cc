@@ -78,6 +78,18 @@ TEST_F(Backup, ATimeMeansTheLongestPrefixThatIsNotLater) {
   EXPECT_EQ(length(100), 8u);
 }
 
+// The server's clock ran ahead, and was right again when the backup was made.
+TEST_F(Backup, ATimeBehindTheBackupsOwnIsKnownWhereLaterEventsAre) {
+  grow(log_, 8);
+  now_ = kNow - std::chrono::hours{2};
+  const Manifest made = create_backup();
+  const auto restored = restore_to_place(made, {.until = kNow + std::chrono::milliseconds{5}});
+  ASSERT_TRUE(restored) << restored.error().message;
+  EXPECT_EQ(restored->end.head.position, Position{5});
+  std::filesystem::remove_all(place());
+  EXPECT_FALSE(restore_to_place(made, {.until = kNow + std::chrono::milliseconds{9}}));
+}
+
 TEST_F(Backup, ProgressEndsWhereTheRestoreDoes) {
   grow(log_, 20);
   const Manifest made = create_backup();
