@@ -21,8 +21,19 @@ namespace {
 
 constexpr std::chrono::milliseconds kInterval{500};
 
+// nullopt: it is no TCP connection.
+std::optional<std::uint16_t> peer_port(int descriptor) {
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &size) != 0) return {};
+  if (peer.ss_family == AF_INET) return ntohs(reinterpret_cast<sockaddr_in&>(peer).sin_port);
+  if (peer.ss_family == AF_INET6) return ntohs(reinterpret_cast<sockaddr_in6&>(peer).sin6_port);
+  return {};
+}
+
 // A second descriptor of the same socket: what this process closes and opens meanwhile does not
-// change which connection is meant.
+// change which connection is meant. Others' sockets are left alone: a second one would keep what
+// they close open, and watched by their epoll.
 class Socket {
  public:
   explicit Socket(int descriptor) : duplicate_(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0)) {}
@@ -32,23 +43,13 @@ class Socket {
   Socket(const Socket&) = delete;
   Socket& operator=(const Socket&) = delete;
 
-  // nullopt: it is no TCP connection.
-  std::optional<std::uint16_t> peer_port() const;
+  int get() const { return duplicate_; }
   std::optional<tcp_info> info() const;
   void end() const { ::shutdown(duplicate_, SHUT_RDWR); }
 
  private:
   const int duplicate_;
 };
-
-std::optional<std::uint16_t> Socket::peer_port() const {
-  sockaddr_storage peer{};
-  socklen_t size = sizeof peer;
-  if (::getpeername(duplicate_, reinterpret_cast<sockaddr*>(&peer), &size) != 0) return {};
-  if (peer.ss_family == AF_INET) return ntohs(reinterpret_cast<sockaddr_in&>(peer).sin_port);
-  if (peer.ss_family == AF_INET6) return ntohs(reinterpret_cast<sockaddr_in6&>(peer).sin6_port);
-  return {};
-}
 
 std::optional<tcp_info> Socket::info() const {
   tcp_info info{};
@@ -65,9 +66,13 @@ bool is_silent(const tcp_info& info, const SilenceLimits& limits) {
 
 bool end_if_silent(int descriptor, const std::set<std::uint16_t>& ports,
                    const SilenceLimits& limits) {
+  const auto leads_there = [&](int which) {
+    const auto port = peer_port(which);
+    return port && ports.contains(*port);
+  };
+  if (!leads_there(descriptor)) return false;
   const Socket socket(descriptor);
-  const auto port = socket.peer_port();
-  if (!port || !ports.contains(*port)) return false;
+  if (!leads_there(socket.get())) return false;
   const auto info = socket.info();
   if (!info || !is_silent(*info, limits)) return false;
   socket.end();
