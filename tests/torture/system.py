@@ -3,9 +3,10 @@ one server that has them all."""
 
 import time
 
-from bus_view import BusAddress, managed_bus
+from bus_view import managed_bus
 from framework import promise
 from harness import CITAS, Nats, Process, Server
+from nats_wire import BusAddress
 
 STARTING_S = 0.5  # within this, a process that is starting is killed again
 

@@ -84,7 +84,8 @@ TEST(Confirmation, AFlippedBitIsRefusedOrReadsBackAsWhatItSays) {
       flipped[i] = static_cast<char>(static_cast<unsigned char>(flipped[i]) ^ (1U << bit));
       const auto read = parse_confirmation(flipped);
       if (!read) continue;
-      EXPECT_EQ(parse_confirmation(encode(*read)).value(), *read) << "byte " << i << ", bit " << bit;
+      EXPECT_EQ(parse_confirmation(encode(*read)).value(), *read)
+          << "byte " << i << ", bit " << bit;
     }
   }
 }
