@@ -1,5 +1,7 @@
 #include "workers/nats/nats_handles.h"
 
+#include <string_view>
+
 namespace citas::workers {
 namespace {
 
@@ -53,8 +55,11 @@ ErrorCode jetstream_error_code(int reason) {
 std::string nats_words(natsStatus status) {
   natsStatus last = NATS_OK;
   const char* text = nats_GetLastError(&last);
-  const bool is_of_this = last == status && text != nullptr && *text != '\0';
-  return is_of_this ? text : natsStatus_GetText(status);
+  std::string_view words = last == status && text != nullptr ? text : "";
+  // "(file.c:LINE): " is for those who work on nats.c.
+  const std::size_t place = words.starts_with('(') ? words.find("): ") : std::string_view::npos;
+  if (place != std::string_view::npos) words.remove_prefix(place + 3);
+  return words.empty() ? natsStatus_GetText(status) : std::string(words);
 }
 
 Error nats_error(const std::string& what, natsStatus status, int reason) {

@@ -284,6 +284,7 @@ TEST_F(NatsFaults, AStreamThatCannotBeChangedIsToldApart) {
   const auto refused = bus_->ensure_stream(spec);
   EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
   EXPECT_NE(refused.error().message.find("sealed"), std::string::npos) << refused.error().message;
+  EXPECT_EQ(refused.error().message.find(".c:"), std::string::npos) << refused.error().message;
   ASSERT_TRUE(bus_->delete_stream("LETTERS"));
   EXPECT_TRUE(bus_->ensure_stream(spec));
 }
