@@ -115,8 +115,8 @@ struct Event {
 std::optional<AppointmentId> appointment_of(const EventData& data);
 // The dead letter that an event is about, if any.
 std::optional<DeadLetterId> dead_letter_of(const EventData& data);
-// Where an event is one of an appointment's own: whose and which. nullopt for dead letters, which
-// only name an appointment.
+// Where an event is one of an appointment's own: whose and which. Borrowed from `data`. nullptr for
+// dead letters, which only name an appointment.
 const AppointmentRef* ref_of(const EventData& data);
 // The country that an event concerns.
 CountryCode country_of(const EventData& data);

@@ -134,7 +134,7 @@ class EventLog {
   virtual void add_commit_listener(std::function<void(Position)> listener) = 0;
 };
 
-// The visible record at `position`. NotFound: there is none (yet).
+// A record with bytes of its own.
 struct StoredRecord {
   Position position;
   Epoch epoch;
@@ -142,6 +142,7 @@ struct StoredRecord {
   Sha256 hash;
   std::string bytes;
 };
+// The visible record at `position`. NotFound: there is none (yet). Corruption: as read().
 Result<StoredRecord> read_one(const EventLog& log, Position position);
 
 }  // namespace citas

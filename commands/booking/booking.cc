@@ -29,7 +29,6 @@ Appointment requested(const AppointmentRequested& request, const Event& event) {
           .details = request.details,
           .lifecycle = Lifecycle::kRequested,
           .requested_at = event.position,
-          .request_event = event.id,
           .changed_at = event.position};
 }
 

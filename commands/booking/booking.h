@@ -55,7 +55,6 @@ struct Appointment {
   VisitDetails details;
   Lifecycle lifecycle = Lifecycle::kRequested;
   Position requested_at;
-  EventId request_event;
   Position changed_at;
 };
 

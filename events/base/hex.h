@@ -1,4 +1,4 @@
-// Lower-case hexadecimal.
+// Hexadecimal: written in lower case, read in either.
 #pragma once
 
 #include <optional>

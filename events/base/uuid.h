@@ -24,7 +24,6 @@ struct Uuid {
   void write(char* out) const;
   // Any RFC 9562 UUID in canonical form, either case; nullopt for everything else.
   static std::optional<Uuid> parse(std::string_view text);
-  bool is_nil() const { return *this == Uuid{}; }
 
   friend auto operator<=>(const Uuid&, const Uuid&) = default;
 };
