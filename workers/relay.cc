@@ -14,6 +14,8 @@ constexpr std::chrono::milliseconds kLookInterval{200};
 constexpr std::chrono::milliseconds kLagInterval{100};
 constexpr std::chrono::seconds kStreamsInterval{2};
 constexpr std::chrono::seconds kSettingsInterval{6};
+// Far longer than a nats-server takes to delete the files of a stream.
+constexpr std::chrono::seconds kDeletionTime{1};
 constexpr std::chrono::seconds kStorageInterval{5};
 // Comparing a large stream takes long, and a doubt may be wrong.
 constexpr std::chrono::minutes kDoubtInterval{10};
@@ -161,6 +163,7 @@ Result<Position> Relay::bring_in_line() {
     bus_is_ours_ = false;
     return failure(std::move(free.error()));
   }
+  if (auto gone = await_deletions(); !gone) return failure(std::move(gone.error()));
   if (auto usable = make_usable(); !usable) return failure(std::move(usable.error()));
   if (auto mended = mend_other_streams(); !mended) return failure(std::move(mended.error()));
   if (difference_) return make_again(*difference_);
@@ -168,6 +171,25 @@ Result<Position> Relay::bring_in_line() {
   if (end || end.error().code != ErrorCode::kConflict) return end;
   if (auto free = leave_to_rival(); !free) return failure(std::move(free.error()));
   return make_again(end.error().message);
+}
+
+Status Relay::await_deletions() {
+  // Nothing is being deleted where the streams were never there, or a bus has been started since.
+  if (connection_ != bus_.connection_count()) return {};
+  std::size_t missing = 0;
+  for (const StreamSpec& spec : stream_specs()) {
+    const auto info = bus_.stream_info(spec.name);
+    if (!info && info.error().code == ErrorCode::kNotFound) ++missing;
+  }
+  const auto now = clock_.monotonic();
+  if (missing != missing_) missing_since_ = now;
+  missing_ = missing;
+  if (missing > 0 && now - missing_since_ < kDeletionTime) {
+    return failure(ErrorCode::kUnavailable,
+                   "streams were deleted on the bus, and are made anew in a moment");
+  }
+  missing_ = 0;
+  return {};
 }
 
 Status Relay::make_usable() {

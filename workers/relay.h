@@ -100,6 +100,10 @@ class Relay final : public Piece {
   // log.
   Result<Position> verified_end();
   Result<Position> make_again(const std::string& why);
+  // Unavailable: somebody has just deleted streams. nats-server 2.9.10 gives their names free
+  // before it has deleted their files, and takes those of streams that are made meanwhile away with
+  // them: it then refuses every message, or crashes.
+  Status await_deletions();
   // Creates what is missing. What somebody has sealed, or made for something else, will never be
   // what is needed, and is made anew.
   Status make_usable();
@@ -149,6 +153,8 @@ class Relay final : public Piece {
   std::chrono::milliseconds rival_pause_{0};
   std::optional<std::string> difference_;  // found by the audit
   std::uint64_t connection_ = 0;           // connection_count() that was reconciled
+  std::size_t missing_ = 0;                // streams, since missing_since_
+  Clock::Monotonic missing_since_{};
   Clock::Monotonic next_look_{};
   Clock::Monotonic next_streams_look_{};
   Clock::Monotonic next_settings_look_{};

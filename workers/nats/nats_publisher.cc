@@ -9,6 +9,9 @@ namespace citas::workers {
 namespace {
 
 constexpr char kExpectedLastSequence[] = "Nats-Expected-Last-Sequence";
+// Longer than it takes until somebody has made a stream anew, or what else was refused before would
+// take that away again.
+constexpr std::chrono::seconds kGivingUpInterval{5};
 
 natsStatus add_headers(natsMsg* message, const Publication& publication) {
   natsStatus status = NATS_OK;
@@ -40,12 +43,24 @@ Result<NatsMsg> build(const std::string& reply, const Publication& publication) 
   return owned;
 }
 
-Result<PublishAck> refused(simdjson::ondemand::object error) {
+struct JetStreamRefusal {
   std::int64_t reason = 0;
+  std::string description;
+};
+
+JetStreamRefusal read_refusal(simdjson::ondemand::object error) {
+  JetStreamRefusal refusal;
   std::string_view description;
-  if (error["err_code"].get_int64().get(reason)) reason = 0;
+  if (error["err_code"].get_int64().get(refusal.reason)) refusal.reason = 0;
   if (error["description"].get_string().get(description)) description = "no description";
-  return failure(jetstream_error_code(static_cast<int>(reason)), std::string(description));
+  refusal.description = description;
+  return refusal;
+}
+
+// Whether the stream's folder is gone, so that it will never store anything again.
+bool has_lost_its_files(const JetStreamRefusal& refusal) {
+  return refusal.reason == JSStreamStoreFailedErr &&
+         refusal.description.find("no such file or directory") != std::string::npos;
 }
 
 }  // namespace
@@ -151,12 +166,29 @@ Result<PublishAck> NatsPublisher::parse_answer(natsMsg* message) {
   simdjson::ondemand::object error;
   PublishAck ack;
   const bool parsed = !parser_.iterate(padded_.data(), length, padded_.size()).get(document);
-  if (parsed && !document["error"].get_object().get(error)) return refused(error);
+  if (parsed && !document["error"].get_object().get(error)) {
+    const JetStreamRefusal refusal = read_refusal(error);
+    std::string_view stream;
+    if (has_lost_its_files(refusal) && !document["stream"].get_string().get(stream)) {
+      give_up(std::string(stream));
+    }
+    return failure(jetstream_error_code(static_cast<int>(refusal.reason)), refusal.description);
+  }
   if (!parsed || document["seq"].get_uint64().get(ack.sequence)) {
     return failure(ErrorCode::kUnknownOutcome, "an acknowledgement that is none");
   }
   if (document["duplicate"].get_bool().get(ack.duplicate)) ack.duplicate = false;
   return ack;
+}
+
+void NatsPublisher::give_up(const std::string& stream) {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_giving_up_) return;
+  next_giving_up_ = now + kGivingUpInterval;
+  // Whatever becomes of it, the next refusal tells.
+  static_cast<void>(natsConnection_PublishRequestString(link_.connection(),
+                                                        ("$JS.API.STREAM.DELETE." + stream).c_str(),
+                                                        (inbox_prefix_ + "given-up").c_str(), ""));
 }
 
 }  // namespace citas::workers

@@ -46,6 +46,10 @@ class NatsPublisher final : public Publisher {
   // The publication that a message answers; null for a late or foreign one.
   InFlight* answered_by(natsMsg* message);
   Result<PublishAck> parse_answer(natsMsg* message);
+  // Deletes a stream that cannot store anything any more, for whoever keeps the streams to make it
+  // anew. nats-server 2.9.10 takes the folder of a stream away that one client deletes while
+  // another makes it again, and refuses every message from then on.
+  void give_up(const std::string& stream);
 
   NatsLink& link_;
   PublisherLimits limits_;
@@ -55,6 +59,7 @@ class NatsPublisher final : public Publisher {
   std::uint64_t generation_ = 0;      // of the link, when the inbox was opened
   std::uint64_t first_token_ = 0;     // of in_flight_.front()
   std::deque<InFlight> in_flight_;
+  Time next_giving_up_{};
   std::vector<NatsMsg> answers_;
   simdjson::ondemand::parser parser_;
   std::string padded_;

@@ -42,6 +42,7 @@ class GreetedClient {
     return true;
   }
   bool has_left() const { return has_left_; }
+  const std::string& heard() const { return heard_; }
 
  private:
   const int socket_;
