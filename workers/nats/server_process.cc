@@ -16,6 +16,7 @@
 #include <fstream>
 #include <iterator>
 #include <random>
+#include <ranges>
 #include <sstream>
 #include <thread>
 #include <vector>
@@ -93,10 +94,10 @@ std::optional<std::string> find_program(const std::string& name) {
   }
   const char* path = std::getenv("PATH");
   // Debian keeps nats-server in /usr/sbin, which a user's PATH may lack.
-  std::istringstream folders(std::string(path == nullptr ? "" : path) +
-                             ":/usr/sbin:/usr/local/bin");
-  for (std::string folder; std::getline(folders, folder, ':');) {
-    std::string candidate = folder;
+  const std::string folders =
+      std::string(path == nullptr ? "" : path) + ":/usr/sbin:/usr/local/bin";
+  for (const auto folder : std::views::split(folders, ':')) {
+    std::string candidate(folder.begin(), folder.end());
     candidate.append("/").append(name);
     if (access(candidate.c_str(), X_OK) == 0) return candidate;
   }
