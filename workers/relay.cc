@@ -47,6 +47,7 @@ bool is_for_now(const Error& error) { return error.code == ErrorCode::kUnavailab
 Status check_streams_are_free(Bus& bus, const LogIdentity& log, const MayReplace& may_replace) {
   if (!may_replace) return {};
   const auto last = bus.last_message(kEventsStream);
+  if (!last && is_for_now(last.error())) return failure(last.error());
   if (!last) return {};
   const auto source = find_header(last->headers, kSourceHeader);
   if (!source || *source == log.source() || may_replace(*source)) return {};
@@ -160,7 +161,7 @@ Result<bool> Relay::audit() {
 
 Result<Position> Relay::bring_in_line() {
   if (auto free = check_streams_are_free(bus_, log_.identity(), options_.may_replace); !free) {
-    bus_is_ours_ = false;
+    if (!is_for_now(free.error())) bus_is_ours_ = false;
     return failure(std::move(free.error()));
   }
   if (auto gone = await_deletions(); !gone) return failure(std::move(gone.error()));

@@ -39,8 +39,8 @@ namespace citas::workers {
 // those of any.
 using MayReplace = std::function<bool(std::string_view source)>;
 
-// Ok: the streams are this log's, or nobody's, or may be replaced, or the bus does not tell now.
-// FailedPrecondition: says whose they are, and what to do.
+// Ok: the streams are this log's, or nobody's, or may be replaced. Unavailable: the bus does not
+// tell now. FailedPrecondition: says whose they are, and what to do.
 Status check_streams_are_free(Bus& bus, const LogIdentity& log, const MayReplace& may_replace);
 
 struct RelayOptions {

@@ -118,7 +118,9 @@ Status FanOut::check_bus(const LogIdentity& log, const WorkerHooks& hooks) {
   while (!connected() && std::chrono::steady_clock::now() < deadline) {
     publishing_->wakeup.wait_for(kNap);
   }
-  return workers::check_streams_are_free(*publishing_->bus, log, hooks.may_replace);
+  const Status free = workers::check_streams_are_free(*publishing_->bus, log, hooks.may_replace);
+  if (!free && free.error().code == ErrorCode::kUnavailable) return {};
+  return free;
 }
 
 Status FanOut::open_pieces(const FanOutParts& parts, const WorkerHooks& hooks) {

@@ -7,7 +7,7 @@
 namespace citas::workers {
 
 // Borrows the broker, which must outlive it. Single-threaded, like the broker; notifies nobody.
-class MemoryBus final : public Bus {
+class MemoryBus : public Bus {
  public:
   explicit MemoryBus(MemoryBroker& broker) : broker_(broker) {}
 

@@ -122,22 +122,24 @@ Result<StorageUse> NatsBus::storage_use() {
 }
 
 Result<StoredMessage> NatsBus::last_message(std::string_view stream) {
-  if (auto ready = require_connected(); !ready) return failure(std::move(ready.error()));
-  const std::string name(stream);
-  natsMsg* message = nullptr;
-  jsErrCode reason{};
-  const natsStatus status =
-      js_GetLastMsg(&message, link_->jetstream(), name.c_str(), ">", nullptr, &reason);
-  const NatsMsg owned(message);
-  if (status != NATS_OK) {
-    return failure(nats_error("reading the end of stream " + name, status, reason));
-  }
-  return convert(message);
+  const auto info = stream_info(stream);
+  if (!info) return failure(info.error());
+  return read(std::string(stream), info->last_sequence, *info);
 }
 
 Result<StoredMessage> NatsBus::message_at(std::string_view stream, std::uint64_t sequence) {
-  if (auto ready = require_connected(); !ready) return failure(std::move(ready.error()));
-  const std::string name(stream);
+  const auto info = stream_info(stream);
+  if (!info) return failure(info.error());
+  return read(std::string(stream), sequence, *info);
+}
+
+// nats-server 2.9.10 shows a stream that is just being made, and crashes when it is asked for a
+// message of it. One that has messages can be asked.
+Result<StoredMessage> NatsBus::read(const std::string& name, std::uint64_t sequence,
+                                    const StreamInfo& info) {
+  if (info.messages == 0 || sequence == 0) {
+    return failure(ErrorCode::kNotFound, "the stream " + name + " has no such message");
+  }
   natsMsg* message = nullptr;
   jsErrCode reason{};
   const natsStatus status =

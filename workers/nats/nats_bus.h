@@ -65,6 +65,8 @@ class NatsBus final : public Bus {
       : wakeup_(wakeup), link_(std::move(link)) {}
   Status require_connected() const;
   Status require_sending(const std::string& stream);
+  Result<StoredMessage> read(const std::string& stream, std::uint64_t sequence,
+                             const StreamInfo& info);
   // Whether the stream still holds what the consumer has delivered.
   Result<bool> fits_its_stream(const std::string& stream, const std::string& durable,
                                const jsConsumerInfo& consumer);

@@ -455,6 +455,32 @@ TEST_F(RelayTest, StreamsOfAnotherLogAreLeftAloneWhereOthersUseTheBus) {
   EXPECT_TRUE(check_streams_are_free(bus_, world_.log.identity(), may_replace)) << "it is ours";
 }
 
+// Does not tell how a stream ends, so many times.
+class SilentBus final : public MemoryBus {
+ public:
+  using MemoryBus::MemoryBus;
+  Result<StoredMessage> last_message(std::string_view stream) override {
+    if (silent-- > 0) return failure(ErrorCode::kUnavailable, "no answer");
+    return MemoryBus::last_message(stream);
+  }
+  int silent = 1;
+};
+
+TEST_F(RelayTest, StreamsAreLeftAloneWhileItIsNotKnownWhoseTheyAre) {
+  LogWorld other(2);
+  other.request(kPeru);
+  run(other, *relay_of(other));
+  world_.request(kChile);
+  SilentBus bus(broker_);
+  const auto relay = std::move(*Relay::open(
+      world_.log, bus, world_.clock, {.window = 8, .may_replace = [](auto) { return false; }}));
+  run(world_, *relay);
+  EXPECT_LT(bus.silent, 0);
+  expect_copy_of(other);
+  EXPECT_EQ(relay->stats().rebuilds, 0U);
+  EXPECT_THAT(relay->trouble(), HasSubstr(other.log.identity().source()));
+}
+
 // A mistake of configuration: nothing is to be lost by it, and somebody has to hear of it.
 TEST_F(RelayTest, AnotherServerOnTheSameBusIsToldAndNotFoughtWithoutPause) {
   LogWorld other(2);
