@@ -78,6 +78,8 @@ class Sequencer {
   // True while step() may still have something to do: false only when stopped and empty.
   bool wait_for_work(std::chrono::milliseconds timeout);
 
+  // Whose the log is that commands are appended to.
+  const LogIdentity& log_identity() const { return log_.identity(); }
   // How far commands have taken effect.
   Position committed() const { return log_.committed(); }
 

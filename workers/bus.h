@@ -160,6 +160,9 @@ class MessageSource {
   virtual void poll(std::size_t limit, std::vector<Message>& out) = 0;
   // Forgets the messages received and not yet polled, as after deleting their consumer.
   virtual void discard() = 0;
+  // Takes no part until the next poll() or discard(), so that the other sources of the group get
+  // all of what comes. What was received and not yet polled comes again, to them.
+  virtual void leave() = 0;
 
   // These three are sent, not confirmed: if one is lost, the message is delivered again.
   // Unavailable while disconnected.

@@ -29,7 +29,8 @@ commands::CommandData to_command(const Confirmation& confirmation) {
 
 Result<std::unique_ptr<ConfirmationConsumer>> ConfirmationConsumer::open(
     Bus& bus, commands::Sequencer& sequencer, const Clock& clock, Wakeup& wakeup) {
-  auto source = bus.open_source(confirmations_consumer(), {kMessageIdHeader, kTraceparentHeader});
+  auto source =
+      bus.open_source(confirmations_consumer(), {kMessageIdHeader, kLogHeader, kTraceparentHeader});
   if (!source) return failure(std::move(source.error()));
   auto publisher = bus.open_publisher({});
   if (!publisher) return failure(std::move(publisher.error()));
@@ -42,6 +43,7 @@ ConfirmationConsumer::ConfirmationConsumer(Bus& bus, commands::Sequencer& sequen
                                            std::unique_ptr<MessageSource> source,
                                            std::unique_ptr<Publisher> publisher)
     : sequencer_(sequencer),
+      log_source_(sequencer.log_identity().source()),
       source_(std::move(source)),
       keeper_(bus, *source_, clock, confirmations_consumer(), counters_),
       outbox_(std::move(publisher), counters_),
@@ -53,6 +55,11 @@ Result<bool> ConfirmationConsumer::step() {
   const bool answered = settle_answers();
   const bool received = receive();
   return published || answered || received;
+}
+
+void ConfirmationConsumer::pause() {
+  source_->leave();
+  held_.clear();
 }
 
 bool ConfirmationConsumer::receive() {
@@ -71,6 +78,7 @@ bool ConfirmationConsumer::receive() {
 }
 
 void ConfirmationConsumer::handle(Message message) {
+  if (answers_another_log(message, log_source_)) return put_back(message);
   const auto confirmation = parse_confirmation(message.payload);
   if (!confirmation) return give_up(std::move(message), reasons::kMalformedMessage);
   if (country_of_subject(message.subject) != confirmation->country) {
@@ -109,7 +117,7 @@ void ConfirmationConsumer::give_up(Message message, std::string_view reason) {
   if (const auto confirmation = parse_confirmation(message.payload)) {
     dead.letter.appointment = confirmation->appointment;
   }
-  publish_dead_letter(outbox_, dead, {source_.get(), std::move(message)});
+  publish_dead_letter(outbox_, dead, log_source_, {source_.get(), std::move(message)});
 }
 
 void ConfirmationConsumer::put_back(const Message& message) {

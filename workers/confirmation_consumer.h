@@ -3,12 +3,15 @@
 // Each confirmation becomes ConfirmAppointment or RejectAppointment, submitted without waiting for
 // the one before, and its message is acknowledged when the command is answered. An appointment that
 // is no longer pending takes no harm: nothing is appended. What cannot be a confirmation, speaks
-// for another country than its subject, or is rejected by the log, becomes a dead letter.
+// for another country than its subject, or is rejected by the log, becomes a dead letter. What
+// answers another log is left to the server of that one: until the relay has seen that the streams
+// are no longer ours, both receive from the same consumer.
 //
 // One thread; counters() from any.
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "workers/consumer_keeper.h"
@@ -27,6 +30,7 @@ class ConfirmationConsumer final : public Piece {
 
   std::string_view name() const override { return "confirmations"; }
   Result<bool> step() override;
+  void pause() override;
   const ConsumerCounters& counters() const { return counters_; }
   // Why nothing is received; empty when all is well. Any thread.
   std::string trouble() const { return keeper_.trouble(); }
@@ -43,6 +47,7 @@ class ConfirmationConsumer final : public Piece {
 
   ConsumerCounters counters_;
   const commands::Sequencer& sequencer_;
+  const std::string log_source_;
   std::unique_ptr<MessageSource> source_;
   ConsumerKeeper keeper_;
   Outbox outbox_;

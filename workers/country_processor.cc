@@ -24,6 +24,11 @@ Sending sending_of(const Message& message) {
   return parse_sending(find_header(message.headers, kMessageIdHeader).value_or(""));
 }
 
+// Whose log it was sent from. Empty when the message does not say.
+std::string_view source_of(const Message& message) {
+  return find_header(message.headers, kSourceHeader).value_or("");
+}
+
 // 0 when the message does not say.
 std::uint64_t position_in(const Message& message, std::string_view header_name) {
   const auto header = find_header(message.headers, header_name);
@@ -139,6 +144,11 @@ Result<bool> CountryProcessor::step() {
     if (auto saved = save_mark(); !saved) return failure(std::move(saved.error()));
   }
   return settled || worked;
+}
+
+void CountryProcessor::pause() {
+  events_->leave();
+  redelivered_->leave();
 }
 
 Result<bool> CountryProcessor::process_one_suspect() {
@@ -465,6 +475,9 @@ void CountryProcessor::confirm(Item item, const Trial& trial) {
   const std::string id = message_id(*trial.confirmation);
   const std::string payload = encode(*trial.confirmation);
   Headers headers;
+  if (const auto log = source_of(item.message); !log.empty()) {
+    headers.push_back({kLogHeader, std::string(log)});
+  }
   if (!trial.traceparent.empty()) headers.push_back({kTraceparentHeader, trial.traceparent});
   outbox_.publish({item.source, std::move(item.message)}, {.subject = subject,
                                                            .message_id = id,
@@ -480,7 +493,8 @@ void CountryProcessor::give_up(Item item, std::string_view reason) {
   dead.letter.attempts = std::max(item.tries, 1U);
   dead.letter.appointment = appointment_of(item.message);
   dead.retry = sending_of(item.message).retry;
-  publish_dead_letter(outbox_, dead, {item.source, std::move(item.message)});
+  const std::string log(source_of(item.message));
+  publish_dead_letter(outbox_, dead, log, {item.source, std::move(item.message)});
 }
 
 std::chrono::milliseconds CountryProcessor::backoff(std::uint32_t tries) const {

@@ -80,6 +80,7 @@ class CountryProcessor final : public Piece {
   // Error: the store cannot be read or written. Nothing of the batch is acknowledged, and the next
   // step needs another store. Corruption: it is damaged.
   Result<bool> step() override;
+  void pause() override;
   const ConsumerCounters& counters() const { return counters_; }
   // Why nothing is received; empty when all is well. Any thread.
   std::string trouble() const;

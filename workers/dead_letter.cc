@@ -122,14 +122,17 @@ Result<DeadLetter> parse_dead_letter(std::string_view bytes) {
   return dead;
 }
 
-void publish_dead_letter(Outbox& outbox, const DeadLetter& dead, OutboxItem item) {
+void publish_dead_letter(Outbox& outbox, const DeadLetter& dead, std::string_view log_source,
+                         OutboxItem item) {
   item.settlement = Settlement::kTerminate;
+  Headers headers;
+  if (!log_source.empty()) headers.push_back({kLogHeader, std::string(log_source)});
   const std::string subject = dead_letter_subject(dead.letter.country);
   const std::string id = message_id(dead);
   const std::string payload = encode(dead);
   outbox.publish(std::move(item), {.subject = subject,
                                    .message_id = id,
-                                   .headers = {},
+                                   .headers = headers,
                                    .payload = payload,
                                    .expected_last_sequence = {}});
 }

@@ -44,7 +44,9 @@ std::string encode(const DeadLetter& dead);
 // Strict, safe on hostile bytes. InvalidArgument: not a dead letter.
 Result<DeadLetter> parse_dead_letter(std::string_view bytes);
 
-// Publishes the letter; the message that it is about is terminated when that is acknowledged.
-void publish_dead_letter(Outbox& outbox, const DeadLetter& dead, OutboxItem item);
+// Publishes the letter for the log of that source; the message that it is about is terminated when
+// that is acknowledged. Empty: whose message it was is not known.
+void publish_dead_letter(Outbox& outbox, const DeadLetter& dead, std::string_view log_source,
+                         OutboxItem item);
 
 }  // namespace citas::workers

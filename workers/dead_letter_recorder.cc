@@ -19,7 +19,7 @@ Result<std::unique_ptr<DeadLetterRecorder>> DeadLetterRecorder::open(Bus& bus,
                                                                      commands::Sequencer& sequencer,
                                                                      const Clock& clock,
                                                                      Wakeup& wakeup) {
-  auto source = bus.open_source(dead_letters_consumer(), {kMessageIdHeader});
+  auto source = bus.open_source(dead_letters_consumer(), {kMessageIdHeader, kLogHeader});
   if (!source) return failure(std::move(source.error()));
   return std::unique_ptr<DeadLetterRecorder>(
       new DeadLetterRecorder(bus, sequencer, clock, wakeup, std::move(*source)));
@@ -27,7 +27,8 @@ Result<std::unique_ptr<DeadLetterRecorder>> DeadLetterRecorder::open(Bus& bus,
 
 DeadLetterRecorder::DeadLetterRecorder(Bus& bus, commands::Sequencer& sequencer, const Clock& clock,
                                        Wakeup& wakeup, std::unique_ptr<MessageSource> source)
-    : source_(std::move(source)),
+    : log_source_(sequencer.log_identity().source()),
+      source_(std::move(source)),
       keeper_(bus, *source_, clock, dead_letters_consumer(), counters_),
       submissions_(sequencer, wakeup, kMaxInFlight) {}
 
@@ -50,6 +51,7 @@ bool DeadLetterRecorder::receive() {
 void DeadLetterRecorder::handle(const Message& message) {
   counters_.deliveries.add();
   counters_.redeliveries.add(message.deliveries > 1 ? 1 : 0);
+  if (answers_another_log(message, log_source_)) return put_back(message);
   auto letter = parse_dead_letter(message.payload);
   if (!letter) {
     letter = make_dead_letter(message, name(), country_of_subject(message.subject),

@@ -43,12 +43,22 @@ void WorkerThread::step_until_stopped(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     ++beats_;
     bool worked = false;
-    if (may_step_() && !step_all(worked)) return;
+    if (!may_step_()) {
+      pause_all();
+    } else if (!step_all(worked)) {
+      return;
+    }
     if (!worked) wakeup_.wait_for(kLongestSleep);
   }
 }
 
+void WorkerThread::pause_all() {
+  if (std::exchange(pauses_, true)) return;
+  for (Piece* piece : pieces_) piece->pause();
+}
+
 bool WorkerThread::step_all(bool& worked) {
+  pauses_ = false;
   for (Piece* piece : pieces_) {
     const auto stepped = piece->step();
     if (!stepped) {

@@ -21,7 +21,7 @@ class WorkerThread {
  public:
   // Borrows wakeup and pieces, which are this thread's alone until it is destroyed. `on_fatal` is
   // called on it when a piece fails for good; nothing is stepped after that. `may_step` is asked
-  // before each round (is there room on the disk?); nothing is stepped while it says no.
+  // before each round (is there room on the disk?); while it says no, the pieces pause.
   WorkerThread(
       std::string name, Wakeup& wakeup, std::vector<Piece*> pieces,
       std::function<void(std::string_view piece, const Error&)> on_fatal,
@@ -43,12 +43,14 @@ class WorkerThread {
   void step_until_stopped(const std::stop_token& stop);
   // False when a piece has failed for good.
   bool step_all(bool& worked);
+  void pause_all();
 
   const std::string name_;
   Wakeup& wakeup_;
   const std::vector<Piece*> pieces_;
   const std::function<void(std::string_view, const Error&)> on_fatal_;
   const std::function<bool()> may_step_;
+  bool pauses_ = false;
   std::atomic<std::uint64_t> beats_{0};
   std::promise<void> end_;
   const std::shared_future<void> ended_ = end_.get_future().share();

@@ -16,6 +16,8 @@ class Piece {
   // done, so that more may follow at once. What fails on the bus is tried again by later steps; an
   // Error is final (Corruption, or a store that cannot be written): the process must stop.
   virtual Result<bool> step() = 0;
+  // Not stepped for now; the next step() goes on. What others could do meanwhile is left to them.
+  virtual void pause() {}
 };
 
 }  // namespace citas::workers

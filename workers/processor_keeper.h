@@ -47,6 +47,7 @@ class ProcessorKeeper final : public Piece {
   std::string_view name() const override { return processor_->name(); }
   // Never fails.
   Result<bool> step() override;
+  void pause() override { processor_->pause(); }
 
   const ConsumerCounters& counters() const { return processor_->counters(); }
   // Why nothing moves; empty when all is well.

@@ -52,6 +52,12 @@ bool StreamAudit::make_consumer() {
 void StreamAudit::finish() {
   const ConsumerSpec spec = audit_consumer();
   if (has_consumer_) static_cast<void>(bus_.delete_consumer(spec.stream, spec.durable));
+  stop();
+}
+
+// Another server that comes to use the bus compares with a consumer of this name.
+void StreamAudit::stop() {
+  source_->leave();
   end_.reset();
 }
 

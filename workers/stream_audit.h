@@ -36,7 +36,7 @@ class StreamAudit {
 
   // From the first message on, up to `end`, which the stream has reached.
   void begin(Position end);
-  void stop() { end_.reset(); }
+  void stop();
   bool is_under_way() const { return end_.has_value(); }
 
   // Goes on. Unless nullopt, it says how the stream differs from the log. Error: Corruption, the

@@ -114,6 +114,10 @@ std::optional<CountryCode> country_of_subject(std::string_view subject) {
   return CountryCode::parse(subject.substr(subject.rfind('.') + 1));
 }
 
+bool answers_another_log(const Message& message, std::string_view log_source) {
+  return find_header(message.headers, kLogHeader).value_or(log_source) != log_source;
+}
+
 ConsumerSpec processor_consumer(CountryCode country) {
   return consumer(kEventsStream, with_country("processor-", country),
                   with_country("citas.events.", country) + ".>");

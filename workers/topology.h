@@ -34,6 +34,8 @@ inline constexpr char kEpochHeader[] = "Citas-Epoch";
 // relay would have to look too far back, and on messages of other streams.
 inline constexpr char kPreviousHeader[] = "Citas-Previous";
 inline constexpr char kSourceHeader[] = "ce-source";
+// On confirmations and dead letters: the source of the log that sent what they answer.
+inline constexpr char kLogHeader[] = "Citas-Log";
 inline constexpr char kTraceparentHeader[] = "traceparent";
 
 // All four, the events' first.
@@ -53,6 +55,10 @@ std::string dead_letter_subject(CountryCode country);
 bool is_of_country(std::string_view subject, CountryCode country);
 // The country that a subject of confirmations or dead letters names; nullopt when it is no code.
 std::optional<CountryCode> country_of_subject(std::string_view subject);
+
+// Whether it says that it answers another log than that of `log_source`, whose server then has the
+// same bus. One that does not say is nobody else's.
+bool answers_another_log(const Message& message, std::string_view log_source);
 
 ConsumerSpec processor_consumer(CountryCode country);
 ConsumerSpec redeliver_consumer(CountryCode country);

@@ -1,6 +1,7 @@
 """A log that is not where it was: its disk is not mounted, or somebody has deleted it. An empty one
 in its place would give slots away that are taken."""
 
+import itertools
 import json
 import shutil
 
@@ -115,9 +116,23 @@ def goes_on(server, schedule):
     assert server.client.get("/readyz").json["status"] == "ok"
 
 
+def log_of(server):
+    return server.client.get("/events/head").json["logId"]
+
+
+def trouble_with_bus(server):
+    parts = server.client.get("/readyz?verbose").json["parts"]
+    return next(part.get("reason", "") for part in parts if part["name"] == "bus")
+
+
+def all_are_completed(server):
+    pending = "/appointments/00002?status=pending"
+    wait_until(lambda: server.client.get(pending).json["total"] == 0, "all are completed")
+
+
 def test_streams_of_another_log_are_left_alone(rivals):
     first, second = rivals
-    log = first.client.get("/events/head").json["logId"]
+    log = log_of(first)
     second.launch()
     assert second.process.wait() == 1
     refusal = second.process.output().splitlines()[-1]
@@ -140,14 +155,32 @@ def test_a_bus_that_turns_out_to_be_another_logs(rivals, nats):
     booked = second.client.book("00001", 7).json
     nats.start()
 
-    def names_it():
-        bus = [part for part in second.client.get("/readyz?verbose").json["parts"]
-               if part["name"] == "bus"]
-        return "of another log" in bus[0]["reason"]
-
-    wait_until(names_it, "the second says whose bus it is")
+    wait_until(
+        lambda: "of another log" in trouble_with_bus(second), "the second says whose bus it is")
     goes_on(first, 2)
     assert second.client.appointment("00001", booked["appointmentId"])["status"] == "pending"
+    assert first.metric("citas_dead_letters_open") == 0
+
+
+def test_what_answers_another_log_is_left_to_it(rivals):
+    """The streams of a server that runs are given to another: for a moment, both receive what the
+    countries say to either."""
+    first, second = rivals
+    second.start("--replaces-log", log_of(first))
+
+    def book_until_it_is_noticed(schedules=itertools.count(10)):
+        for server in (first, second):
+            assert server.client.book("00002", next(schedules)).status == 201
+        return "of another log" in trouble_with_bus(first)
+
+    wait_until(book_until_it_is_noticed, "the first says whose bus it is", interval_s=0)
+    all_are_completed(second)
+    assert first.metric("citas_dead_letters_open") == second.metric("citas_dead_letters_open") == 0
+    others = log_of(second)
+    second.stop()
+    first.stop()
+    first.start("--replaces-log", others)
+    all_are_completed(first)
     assert first.metric("citas_dead_letters_open") == 0
 
 

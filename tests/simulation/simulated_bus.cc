@@ -155,6 +155,8 @@ class SimulatedSource final : public workers::MessageSource {
     std::erase_if(on_the_way_, [&](const Delivered& each) { return each.arrival <= now; });
   }
 
+  void leave() override { discard(); }
+
   Status ack(const Message& message) override {
     return settle([&] { wire_.broker.acknowledge(stream_, durable_, message.stream_sequence); });
   }

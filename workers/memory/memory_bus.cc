@@ -57,6 +57,7 @@ class MemorySource final : public MessageSource {
 
   // Nothing is received before it is polled.
   void discard() override {}
+  void leave() override {}
 
   Status ack(const Message& message) override {
     if (!broker_.up()) return disconnected();

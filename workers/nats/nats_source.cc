@@ -76,6 +76,11 @@ void NatsSource::discard() {
   waiting_.clear();
 }
 
+void NatsSource::leave() {
+  inbox_.reset();
+  waiting_.clear();
+}
+
 Message NatsSource::convert(natsMsg* message) const {
   const char* reply = natsMsg_GetReply(message);
   const auto delivery = parse_delivery(reply == nullptr ? "" : reply);

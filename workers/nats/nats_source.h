@@ -2,10 +2,10 @@
 //
 // A plain queue subscription to the consumer's fixed deliver subject: it survives reconnects, and
 // the consumer behind it can be deleted and made again without touching it. It begins when the
-// owner first polls or discards: whoever may not take part yet must not get what another source of
-// the group would then wait for. Acknowledging is
-// publishing to the message's reply subject. Sources: NATS ADR-15, "JetStream Subscribe Workflow";
-// nats.docs, "JetStream wire API", acknowledging messages.
+// owner first polls or discards, and again after leaving: whoever may not take part must not get
+// what another source of the group would then wait for. Acknowledging is publishing to the
+// message's reply subject. Sources: NATS ADR-15, "JetStream Subscribe Workflow"; nats.docs,
+// "JetStream wire API", acknowledging messages.
 #pragma once
 
 #include <deque>
@@ -37,6 +37,7 @@ class NatsSource final : public MessageSource {
 
   void poll(std::size_t limit, std::vector<Message>& out) override;
   void discard() override;
+  void leave() override;
   Status ack(const Message& message) override;
   Status nak(const Message& message, std::chrono::milliseconds delay) override;
   Status term(const Message& message) override;

@@ -349,6 +349,28 @@ TEST_P(BusContract, SourcesOfOneGroupShareTheMessages) {
   EXPECT_EQ(sequences.size(), 50U);
 }
 
+TEST_P(BusContract, WhoHasLeftAGroupGetsNothingUntilItPollsAgain) {
+  consumer_.ack_wait = std::chrono::seconds{60};
+  auto second_bus = world_->connect();
+  ASSERT_TRUE(eventually(*world_, [&] { return second_bus->connected(); }));
+  auto first = open_source(*bus_);
+  auto second = open_source(*second_bus);
+  ASSERT_TRUE(bus_->ensure_consumer(consumer_));
+  std::vector<Message> none;
+  second->poll(1, none);
+  ASSERT_TRUE(none.empty());
+  second->leave();
+  ASSERT_TRUE(second_bus->stream_info(stream_.name)) << "the bus has heard of it";
+  for (int i = 0; i < 50; ++i) publish_and_wait("", std::to_string(i));
+  EXPECT_THAT(payloads(receive(*first, 50)), testing::Contains("49"));
+
+  first->leave();
+  ASSERT_TRUE(bus_->stream_info(stream_.name));
+  second->poll(1, none);
+  publish_and_wait("", "after");
+  EXPECT_EQ(receive(*second, 1)[0].payload, "after");
+}
+
 TEST_P(BusContract, ADeletedStreamTakesItsConsumersAlong) {
   publish_and_wait("same", "first");
   ASSERT_TRUE(bus_->ensure_consumer(consumer_));

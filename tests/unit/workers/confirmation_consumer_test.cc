@@ -84,6 +84,32 @@ TEST_F(ConfirmationConsumerTest, AConfirmationBecomesAnEvent) {
   EXPECT_EQ(ack_pending(), 0U);
 }
 
+TEST_F(ConfirmationConsumerTest, WhatAnswersAnotherLogIsLeftToItsServer) {
+  const auto appointment = world_.request(kPeru);
+  const std::string others = LogWorld(2).log.identity().source();
+  publish("citas.confirmations.PE", encode(confirmed(appointment)), {{kLogHeader, others}});
+  publish("citas.confirmations.PE", encode(confirmed(AppointmentId{world_.ids.next()})),
+          {{kLogHeader, others}});
+  publish("citas.confirmations.PE", "{}", {{kLogHeader, others}});
+  run();
+  EXPECT_THAT(world_.history(appointment), ElementsAre("appointment.requested"));
+  EXPECT_TRUE(dead_reasons().empty());
+  EXPECT_EQ(ack_pending(), 3U);
+}
+
+TEST_F(ConfirmationConsumerTest, WhatAnswersThisLogIsTaken) {
+  const auto appointment = world_.request(kPeru);
+  const Headers ours{{kLogHeader, world_.log.identity().source()}};
+  publish("citas.confirmations.PE", encode(confirmed(appointment)), ours);
+  publish("citas.confirmations.PE", "{}", ours);
+  run();
+  EXPECT_THAT(world_.history(appointment),
+              ElementsAre("appointment.requested", "appointment.confirmed"));
+  ASSERT_THAT(dead_reasons(), ElementsAre("malformed_message"));
+  EXPECT_EQ(find_header(broker_.message(kDeadLettersStream, 1)->headers, kLogHeader),
+            world_.log.identity().source());
+}
+
 TEST_F(ConfirmationConsumerTest, ARefusalBecomesARejection) {
   const auto appointment = world_.request(kPeru);
   publish("citas.confirmations.PE", encode(refused(appointment)));

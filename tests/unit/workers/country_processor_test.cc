@@ -20,6 +20,17 @@ TEST_F(ProcessorTest, RegistersAndConfirmsItsCountryOnly) {
   EXPECT_EQ(processor_->counters().completed.value(), 1U);
 }
 
+TEST_F(ProcessorTest, WhatItSaysNamesTheLogThatAsked) {
+  rules_.failing = {2};
+  world_.request(kPeru);
+  world_.request(kPeru);
+  run();
+  for (const char* stream : {kConfirmationsStream, kDeadLettersStream}) {
+    const auto said = broker_.message(stream, 1).value();
+    EXPECT_EQ(find_header(said.headers, kLogHeader), world_.log.identity().source()) << stream;
+  }
+}
+
 TEST_F(ProcessorTest, RefusesByTheRules) {
   rules_.refused = {1};
   const auto mine = world_.request(kPeru);

@@ -24,11 +24,11 @@ class DeadLetterRecorderTest : public testing::Test {
       world_.clock.advance(std::chrono::milliseconds{500});
     }
   }
-  void publish(const std::string& payload, const std::string& id = "") {
+  void publish(const std::string& payload, const std::string& id = "", Headers headers = {}) {
     auto publisher = std::move(*bus_.open_publisher({}));
     ASSERT_TRUE(publisher->publish(1, {.subject = "citas.deadletters.PE",
                                        .message_id = id,
-                                       .headers = {},
+                                       .headers = headers,
                                        .payload = payload,
                                        .expected_last_sequence = {}}));
   }
@@ -50,6 +50,17 @@ class DeadLetterRecorderTest : public testing::Test {
   MemoryBus bus_{broker_};
   std::unique_ptr<DeadLetterRecorder> recorder_;
 };
+
+TEST_F(DeadLetterRecorderTest, WhatAnotherLogsMessageLedToIsLeftToItsServer) {
+  publish(encode(letter()), "", {{kLogHeader, LogWorld(2).log.identity().source()}});
+  run();
+  EXPECT_TRUE(world_.events().empty());
+  EXPECT_EQ(ack_pending(), 1U);
+  publish(encode(letter()), "", {{kLogHeader, world_.log.identity().source()}});
+  run();
+  EXPECT_EQ(world_.events().size(), 1U);
+  EXPECT_EQ(ack_pending(), 1U);
+}
 
 TEST_F(DeadLetterRecorderTest, ALetterIsPutOnRecord) {
   publish(encode(letter()));

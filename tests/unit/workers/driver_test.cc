@@ -88,14 +88,17 @@ TEST(WorkerThread, TellsWhetherItHasEndedInTime) {
 class Waiting final : public Piece {
  public:
   std::string_view name() const override { return "waiting"; }
+  void pause() override { ++pauses; }
   Result<bool> step() override {
     if (!allowed) ADD_FAILURE() << "stepped while it may not";
+    EXPECT_EQ(pauses, 1) << "it pauses once, however long";
     if (!stepped_.exchange(true)) done.count_down();
     return false;
   }
 
   std::atomic<bool> allowed{false};
   std::latch done{1};
+  int pauses = 0;
 
  private:
   std::atomic<bool> stepped_{false};
