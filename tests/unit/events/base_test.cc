@@ -30,6 +30,7 @@ TEST(Rfc3339, ParsesEveryOffsetAndFraction) {
   EXPECT_EQ(parse_rfc3339("2024-02-29t12:00:00.0004999z"), noon);
   EXPECT_EQ(parse_rfc3339("2024-02-29T12:00:00.5Z"), *noon + std::chrono::milliseconds{500});
   EXPECT_EQ(parse_rfc3339("2024-03-01T01:30:00+13:30"), noon);
+  EXPECT_EQ(parse_rfc3339("2024-02-29T11:59:59.9999Z"), *noon - std::chrono::milliseconds{1});
 }
 
 TEST(Rfc3339, RefusesEverythingElse) {

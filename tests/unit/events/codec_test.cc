@@ -187,6 +187,24 @@ TEST(CodecTest, UpcastsOldVersionsOnReading) {
   EXPECT_NE(codec.revision(), Codec{}.revision());
 }
 
+Result<std::string> from_before_v0(std::string_view data) {
+  std::string text(data);
+  return text.replace(text.find("\"place\""), 7, "\"slot\"");
+}
+
+TEST(CodecTest, UpcastsFromOneVersionToTheNext) {
+  const Codec codec(
+      {{"citas.appointment.requested.v0", "citas.appointment.requested.v1", from_v0},
+       {"citas.appointment.asked.v0", "citas.appointment.requested.v0", from_before_v0}});
+  const Event event = event_at(1, AppointmentRequested{ref(1), {}});
+  std::string text = Codec::encode(event, kTestLog);
+  text.replace(text.find("requested.v1"), 12, "asked.v0");
+  text.replace(text.find("scheduleId"), 10, "place");
+  const auto decoded = codec.decode(text);
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  EXPECT_EQ(*decoded, event);
+}
+
 TEST(EventTypes, EveryAlternativeHasANameOfItsOwn) {
   std::set<std::string_view> names;
   for (const EventData& data : one_of_each()) {

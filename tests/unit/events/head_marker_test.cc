@@ -52,6 +52,50 @@ TEST(HeadMarkerTest, ATornWriteLeavesTheOneBefore) {
   }
 }
 
+// What was acknowledged last is not overwritten, neither by the first write after an opening.
+TEST(HeadMarkerTest, ATornWriteAfterAnOpeningLeavesTheOneBefore) {
+  for (const std::uint64_t writes : {0u, 1u, 2u, 3u}) {
+    for (const std::streamoff torn_slot : {0, 4096}) {
+      const TempFolder folder;
+      const auto path = folder.path() / "HEAD";
+      {
+        auto marker = HeadMarker::create(path, {LogId{uuid(1)}, head_at(0)});
+        for (std::uint64_t i = 1; i <= writes; ++i) ASSERT_TRUE(marker->write(head_at(i)));
+      }
+      ASSERT_TRUE(HeadMarker::open(path)->write(head_at(writes + 1)));
+      overwrite(path, torn_slot + 40, "torn");
+      EXPECT_GE(HeadMarker::read(path)->head.position.value(), writes) << torn_slot;
+    }
+  }
+}
+
+// So that no later write needs space, or can tear the only one.
+TEST(HeadMarkerTest, ANewOneHasBothSlots) {
+  const TempFolder folder;
+  const auto path = folder.path() / "HEAD";
+  ASSERT_TRUE(HeadMarker::create(path, {LogId{uuid(1)}, head_at(3)}));
+  EXPECT_EQ(std::filesystem::file_size(path), 4096u + 100u);
+  overwrite(path, 40, "torn");
+  EXPECT_EQ(HeadMarker::read(path)->head, head_at(3));
+}
+
+TEST(HeadMarkerTest, StaysAsItIs) {
+  const TempFolder folder;
+  const auto path = folder.path() / "HEAD";
+  const Head head{Epoch{0x01020304}, Position{0x1122}, sha256({"x"})};
+  ASSERT_TRUE(HeadMarker::create(path, {LogId{uuid(1)}, head}));
+  std::string slot(100, '\0');
+  std::ifstream(path, std::ios::binary).read(slot.data(), 100);
+  std::string expected = "citasHM1";
+  expected.append(6, '\0').append("\x70").append(1, '\0').append("\x80").append(6, '\0').append(
+      "\x01");
+  expected.append("\x01\x02\x03\x04")
+      .append(6, '\0')
+      .append("\x11\x22")
+      .append(bytes_of(head.hash));
+  EXPECT_EQ(slot, std::string(expected).append(bytes_of(sha256({expected}))));
+}
+
 TEST(HeadMarkerTest, TwoBrokenSlotsAreCorruption) {
   const TempFolder folder;
   const auto path = folder.path() / "HEAD";

@@ -250,6 +250,66 @@ TEST_F(LogDamage, EventsBehindTheMarkerCount) {
   const auto opened = open();
   ASSERT_TRUE(opened) << opened.error().message;
   EXPECT_EQ((*opened)->head().position, Position{3});
+  EXPECT_EQ(HeadMarker::read(marker())->head, (*opened)->head()) << "and are missed from now on";
+}
+
+TEST_F(LogDamage, APositionThatIsMissingIsNamed) {
+  append(5);
+  with_database([](LogDatabase& database) {
+    ASSERT_TRUE(database.db().Delete({}, database.events(), position_key(Position{3})).ok());
+  });
+  const auto opened = open(Mode::kReadOnly);
+  ASSERT_TRUE(opened) << opened.error().message;
+  for (const auto& [after, limit] : {std::pair(0, 100), {2, 100}, {2, 1}}) {
+    std::uint64_t last = static_cast<std::uint64_t>(after);
+    const Status read = (*opened)->read(Position{last}, static_cast<std::size_t>(limit),
+                                        [&](const RecordView& record) {
+                                          EXPECT_EQ(record.position.value(), ++last);
+                                          return true;
+                                        });
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error().code, ErrorCode::kCorruption);
+    EXPECT_NE(read.error().message.find("position 3 is missing"), std::string::npos);
+    EXPECT_EQ(last, 2u);
+  }
+}
+
+// Of another insured, or of another tenant.
+TEST_F(LogDamage, AnIndexThatPointsToAnotherEventIsNoticed) {
+  append(3);
+  const auto found = [&](const TenantId& tenant, const Tag& tag) {
+    const auto opened = open(Mode::kReadOnly);
+    return (*opened)->read_tag({.tenant = tenant, .tag = tag},
+                               [](const RecordView&) { return true; });
+  };
+  const Tag own = insured_tag(insured("00001"));
+  const Tag other = insured_tag(insured("00002"));
+  const TenantId tenant{"other"};
+  EXPECT_TRUE(found(kDefaultTenant, other));
+  EXPECT_TRUE(found(tenant, own));
+  with_database([&](LogDatabase& database) {
+    for (const TagDigest& digest : {digest_of(kDefaultTenant, other), digest_of(tenant, own)}) {
+      const std::string key = tag_key(digest, Position{2});
+      ASSERT_TRUE(database.db().Put({}, database.tags(), key, "").ok());
+    }
+  });
+  EXPECT_EQ(found(kDefaultTenant, other).error().code, ErrorCode::kCorruption);
+  EXPECT_EQ(found(tenant, own).error().code, ErrorCode::kCorruption);
+  EXPECT_TRUE(found(kDefaultTenant, own));
+}
+
+// As after a restart by a clock that was set back.
+TEST_F(LogDamage, TheRunningMaximumOfTimeOutlivesTheProcess) {
+  append(2);
+  {
+    const auto opened = open();
+    Event earlier = event_at(3, AppointmentRequested{ref(1), {}});
+    earlier.time = kNow - std::chrono::hours{1};
+    ASSERT_TRUE((*opened)->append({{record_of(earlier, (*opened)->identity())}, {}}));
+  }
+  const auto opened = open(Mode::kReadOnly);
+  EXPECT_EQ(read_one(**opened, Position{3})->running_maximum,
+            read_one(**opened, Position{2})->running_maximum);
 }
 
 TEST_F(LogDamage, AnUnknownFormatVersionIsNamed) {

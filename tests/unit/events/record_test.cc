@@ -22,6 +22,13 @@ TEST(Record, ReadsBackWhatItWrites) {
   EXPECT_EQ(record->bytes, "{}");
 }
 
+// Stored for ever.
+TEST(Record, StaysAsItIs) {
+  const std::string stored = encode_record(Epoch{0x01020304}, at_ms(0x1122334455), Sha256{}, "{}");
+  EXPECT_EQ(stored, std::string("\x01\x01\x01\x02\x03\x04\0\0\0\x11\x22\x33\x44\x55", 14) +
+                        std::string(32, '\0') + "{}");
+}
+
 TEST(Record, RefusesUnknownFormatsAndStumps) {
   std::string stored = encode_record(Epoch{1}, kNow, Sha256{}, "{}");
   EXPECT_FALSE(decode_record(Position{1}, stored.substr(0, kRecordHeaderSize)));

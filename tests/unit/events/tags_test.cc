@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "events/base/hex.h"
 #include "tests/support/events.h"
 
 namespace citas {
@@ -40,6 +41,13 @@ TEST(Tags, ParseOnlyTheirCanonicalForm) {
                            "slot:pe:1", "insured:1", "appointment:1", "country:PE", "SLOT:PE:1"}) {
     EXPECT_FALSE(parse_tag(text)) << text;
   }
+}
+
+// The keys of the index: another one, and what earlier versions indexed is not found.
+TEST(Tags, DigestsStayAsTheyAre) {
+  EXPECT_EQ(to_hex(digest_of(TenantId{"default"}, insured_tag(insured("00001")))),
+            "3250bca594297e909179725b1036d099")
+      << "the beginning of the SHA-256 of tenant, a zero byte, and tag";
 }
 
 TEST(Tags, DigestsTellTenantsApart) {

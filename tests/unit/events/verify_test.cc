@@ -6,6 +6,7 @@
 #include "events/base/hex.h"
 #include "events/memory/memory_event_log.h"
 #include "tests/support/events.h"
+#include "tests/support/forwarding_log.h"
 
 namespace citas {
 namespace {
@@ -79,6 +80,62 @@ TEST_F(VerifyTest, FindsAnEarlierHead) {
   EXPECT_TRUE(verify(log_, codec_, {.expected = {{Position{0}, kTestLog.genesis()}}}));
   EXPECT_EQ(error({.expected = {{Position{2}, early.hash}}}).code, ErrorCode::kConflict);
   EXPECT_EQ(error({.expected = {{Position{3}, early.hash}}}).code, ErrorCode::kConflict);
+}
+
+// What a stored log would have to hold, which no appending one ever writes.
+class LyingLog final : public ForwardingLog {
+ public:
+  using ForwardingLog::ForwardingLog;
+
+  Status read(Position after, std::size_t limit, const RecordVisitor& visit) const override {
+    return ForwardingLog::read(after, limit, [&](RecordView record) {
+      if (record.position >= cut_from) return false;
+      if (record.position == changed) record.epoch = Epoch{record.epoch.value() + 1};
+      return visit(record);
+    });
+  }
+  Head head() const override {
+    Head told = ForwardingLog::head();
+    if (is_head_wrong) told.hash[0] ^= 1;
+    return told;
+  }
+
+  Position changed;  // whose epoch is one later
+  Position cut_from{UINT64_MAX};
+  bool is_head_wrong = false;
+};
+
+class LyingLogTest : public VerifyTest {
+ protected:
+  LyingLogTest() {
+    for (std::uint64_t position = 1; position <= 3; ++position) append(request(position));
+  }
+  std::string why() {
+    const auto report = verify(lying_, codec_, {});
+    if (report) return "nothing wrong";
+    EXPECT_EQ(report.error().code, ErrorCode::kCorruption);
+    return report.error().message;
+  }
+
+  LyingLog lying_{log_};
+};
+
+TEST_F(LyingLogTest, EpochsOnlyGrow) {
+  lying_.changed = Position{3};
+  EXPECT_EQ(why(), "nothing wrong");
+  lying_.changed = Position{2};
+  EXPECT_EQ(why(), "position 3 goes back to an earlier epoch");
+}
+
+TEST_F(LyingLogTest, TheHeadIsTheEndOfTheChain) {
+  EXPECT_EQ(why(), "nothing wrong");
+  lying_.is_head_wrong = true;
+  EXPECT_EQ(why(), "the log's head is not the end of its chain");
+}
+
+TEST_F(LyingLogTest, ALogThatEndsBeforeItsEndIsNotVerifiedForEver) {
+  lying_.cut_from = Position{3};
+  EXPECT_EQ(why(), "position 3 is missing");
 }
 
 TEST(ExpectedHeadTest, ParsesPositionAndHash) {
