@@ -206,11 +206,19 @@ TEST(PolicyViolations, AreAllReported) {
 }
 
 TEST(RejectionTest, NumbersAndWordsAreFixed) {
-  const std::vector<std::pair<int, std::string_view>> published{
-      {1, "idempotency_key_reused"}, {2, "appointment_not_found"},
-      {3, "country_mismatch"},       {4, "slot_taken"},
-      {5, "already_booked"},         {6, "unknown_country"},
-      {7, "date_in_past"},           {8, "not_cancellable"}};
+  const std::vector<std::pair<int, std::string_view>> published{{1, "idempotency_key_reused"},
+                                                                {2, "appointment_not_found"},
+                                                                {3, "country_mismatch"},
+                                                                {4, "slot_taken"},
+                                                                {5, "already_booked"},
+                                                                {6, "unknown_country"},
+                                                                {7, "date_in_past"},
+                                                                {8, "not_cancellable"},
+                                                                {9, "changed_since"},
+                                                                {10, "dead_letter_not_found"},
+                                                                {11, "dead_letter_discarded"},
+                                                                {12, "dead_letter_settled"},
+                                                                {13, "dead_letter_not_retryable"}};
   for (const auto& [number, word] : published) {
     EXPECT_EQ(to_string(static_cast<RejectionCode>(number)), word);
   }

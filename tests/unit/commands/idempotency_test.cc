@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "commands/command.h"
+#include "events/base/hex.h"
 #include "tests/support/events.h"
 
 namespace citas::commands {
@@ -53,6 +54,13 @@ TEST(IdempotencyKeyTest, EveryFieldOfTheCommandCounts) {
             canonical(CancelAppointment{one, insured("00001"), reason("other")}));
 }
 
+// Under it lie the outcomes of earlier versions: another one, and their keys are forgotten.
+TEST(IdempotencyKeyTest, StaysAsItIs) {
+  EXPECT_EQ(to_hex(key("t", "p", "r", "s", "k")),
+            "d4c993b168af9115cf2c177567b2df96e777f05a759c49cf256fe1f2f5fcca17")
+      << "SHA-256 of the five, with a zero byte between each two";
+}
+
 // What a server of another version has stored is compared with it: it stays as it is.
 TEST(IdempotencyKeyTest, TheCanonicalFormOfEachCommandIsFixed) {
   const auto canonical = [](const CommandData& command) {
@@ -96,6 +104,14 @@ TEST(StoredOutcomeTest, FitsAndReadsBack) {
   EXPECT_EQ(decoded->fingerprint, outcome.fingerprint);
   EXPECT_EQ(decode_outcome(bytes.substr(1)).error().code, ErrorCode::kCorruption);
   EXPECT_FALSE(decode_outcome(std::string(bytes.size(), '\x07')));
+}
+
+// Stored for ever.
+TEST(StoredOutcomeTest, StaysAsItIs) {
+  Fingerprint fingerprint;
+  fingerprint.fill(0xab);
+  EXPECT_EQ(encode_outcome({Position{0x0102}, fingerprint}),
+            std::string("\x01\0\0\0\0\0\0\x01\x02", 9) + std::string(16, '\xab'));
 }
 
 // RFC 4231, test case 2. Fingerprints are stored: they stay as they are.

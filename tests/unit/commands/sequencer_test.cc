@@ -229,6 +229,89 @@ TEST_F(SequencerTest, AFailedAppendIsFinal) {
   EXPECT_EQ(late.error().code, ErrorCode::kUnavailable);
 }
 
+// Of the batch that failed, and of the queue behind it.
+TEST_F(SequencerTest, AfterAFailedAppendEverybodyIsAnsweredOnce) {
+  SequencerOptions small = options();
+  small.max_batch = 2;
+  Sequencer sequencer(log_, codec_, clock_, ids_, small);
+  log_.fail_appends();
+  std::vector<ErrorCode> answers;
+  for (int number = 1; number <= 5; ++number) {
+    ASSERT_TRUE(sequencer.submit(
+        {.data = request("00001", number), .actor = "a"},
+        [&](const Outcome& outcome) { answers.push_back(std::get<Error>(outcome.error()).code); }));
+  }
+  EXPECT_FALSE(sequencer.step());
+  using enum ErrorCode;
+  EXPECT_THAT(answers, ::testing::ElementsAre(kUnknownOutcome, kUnknownOutcome, kUnavailable,
+                                              kUnavailable, kUnavailable));
+}
+
+TEST_F(SequencerTest, ABatchIsNoLargerThanItsLimit) {
+  SequencerOptions small = options();
+  small.max_batch = 2;
+  Sequencer sequencer(log_, codec_, clock_, ids_, small);
+  for (int number = 1; number <= 5; ++number) {
+    ASSERT_TRUE(
+        sequencer.submit({.data = request("00001", number), .actor = "a"}, [](const Outcome&) {}));
+  }
+  for (const std::size_t expected : {2u, 2u, 1u, 0u}) EXPECT_EQ(sequencer.step(), expected);
+}
+
+TEST_F(SequencerTest, CountsWhatItAnswered) {
+  ASSERT_TRUE(run(keyed(request("00001"), "k")));
+  ASSERT_TRUE(run(keyed(request("00001"), "k")));
+  EXPECT_FALSE(run(request("00002")));
+  submit(request("00003", 300));
+  const SequencerStats stats = sequencer_.stats();
+  EXPECT_EQ(stats.commands, 3u);
+  EXPECT_EQ(stats.replayed, 1u);
+  EXPECT_EQ(stats.rejected, 1u);
+  EXPECT_EQ(stats.queue_depth, 1u);
+}
+
+TEST_F(SequencerTest, AnEventTellsWhatItsCommandDid) {
+  Command command{.data = request("00001"), .actor = "client:7"};
+  command.tenant = TenantId{"other"};
+  command.correlation = uuid(51);
+  command.causation = EventId{uuid(52)};
+  command.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  ASSERT_TRUE(run(command));
+  const Event event = codec_.decode(read_one(log_, Position{1})->bytes).value();
+  EXPECT_EQ(event.tenant, command.tenant);
+  EXPECT_EQ(event.actor, command.actor);
+  EXPECT_EQ(event.correlation, command.correlation);
+  EXPECT_EQ(event.causation, command.causation);
+  EXPECT_EQ(event.traceparent, command.traceparent);
+}
+
+// Kept in memory, and read from the log.
+TEST_F(SequencerTest, TenantsShareNoSlotsAndNoAppointments) {
+  for (const std::size_t cached : {std::size_t{100}, std::size_t{0}}) {
+    SequencerOptions own = options();
+    own.max_cached_states = cached;
+    Sequencer sequencer(log_, codec_, clock_, ids_, own);
+    const auto decide = [&](const char* tenant, CommandData data) {
+      std::optional<Outcome> answer;
+      Command command{.data = std::move(data), .actor = "a"};
+      command.tenant = TenantId{tenant};
+      EXPECT_TRUE(sequencer.submit(std::move(command),
+                                   [&](Outcome outcome) { answer.emplace(std::move(outcome)); }));
+      EXPECT_TRUE(sequencer.step());
+      return *std::move(answer);
+    };
+    const Outcome of_one = decide("one", request("00001"));
+    const Outcome of_two = decide("two", request("00002"));
+    ASSERT_TRUE(of_one);
+    ASSERT_TRUE(of_two);
+    EXPECT_FALSE(of_two->replayed);
+    const CancelAppointment cancel{appointment(of_one), insured("00001"), std::nullopt};
+    EXPECT_EQ(rejection(decide("two", cancel)), RejectionCode::kAppointmentNotFound);
+    EXPECT_TRUE(decide("one", cancel));
+    EXPECT_TRUE(decide("two", CancelAppointment{appointment(of_two), insured("00002"), {}}));
+  }
+}
+
 TEST_F(SequencerTest, AFullQueueIsUnavailableAndKeepsWhatItAccepted) {
   std::atomic<int> answered = 0;
   const auto count = [&](const Outcome&) { ++answered; };

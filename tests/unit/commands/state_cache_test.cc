@@ -65,6 +65,23 @@ TEST_F(StateCacheTest, WhatIsKnownIsNotLoadedAgain) {
   EXPECT_EQ(known.value().holder.has_value(), loaded.value().holder.has_value());
 }
 
+// Twice the states that fill half of it are the most that it keeps.
+TEST_F(StateCacheTest, WhatIsAskedForStaysAndAllElseGoesInTheEnd) {
+  append_visits(1);
+  const Slot other = slot("CL", 100);
+  append(AppointmentRequested{ref(2, "00001", other), {}});
+  StateCache cache(log_, codec_, 4);
+  ASSERT_TRUE(cache.slot(kDefaultTenant, other));
+  for (int round = 1; round <= 20; ++round) {
+    ASSERT_TRUE(cache.slot(kDefaultTenant, slot_));
+    EXPECT_EQ(log_.take_visits(), round == 1 ? 2 : 0) << "of both, the first time";
+    ASSERT_TRUE(cache.slot(kDefaultTenant, slot("PE", 1'000 + round)));
+    cache.trim();
+  }
+  ASSERT_TRUE(cache.slot(kDefaultTenant, other));
+  EXPECT_EQ(log_.take_visits(), 1);
+}
+
 TEST_F(StateCacheTest, WhatABatchHasAppliedStaysUntilTheLogHasIt) {
   StateCache cache(log_, codec_, 0);
   ASSERT_TRUE(cache.apply(next(AppointmentRequested{ref(1), {}})));
