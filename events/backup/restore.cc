@@ -36,6 +36,31 @@ Status check_reaches(const Manifest& backup, const Until& until) {
   return {};
 }
 
+std::string text_of(const Until& until) {
+  if (const auto* position = std::get_if<Position>(&until)) {
+    return "position " + std::to_string(position->value());
+  }
+  return format_rfc3339(std::get<Timestamp>(until));
+}
+
+// A log without events is begun on purpose, with an id of its own: it is not what somebody gets who
+// is wrong about the year.
+Status check_leaves_some(const BackupStore& store, const Manifest& backup, const Until& until) {
+  if (std::holds_alternative<std::monostate>(until)) return {};
+  const auto with_events = std::ranges::find_if(backup.segments, [](const SegmentInfo& segment) {
+    return segment.after.head.position > Position{0};
+  });
+  if (with_events == backup.segments.end()) return {};  // then that is all there was
+  const auto segment = load_segment(store, backup.log, *with_events);
+  if (!segment) return failure(segment.error());
+  if (segment->records.empty() || is_within(until, segment->records.front())) return {};
+  return failure(ErrorCode::kInvalidArgument,
+                 "backup " + backup.id + " holds nothing up to " + text_of(until) +
+                     ": its first event, at position 1, is of " +
+                     format_rfc3339(segment->records.front().running_maximum) +
+                     "; name that or a later point");
+}
+
 // Where a restore will end, as far as the manifest tells: for a time, not behind the segment that
 // holds the first event after it.
 Position goal_of(const Manifest& backup, const Until& until) {
@@ -182,6 +207,9 @@ Result<Restored> restore(const BackupStore& store, const Manifest& backup, const
                          LogImport& target, Timestamp now, const RestoreOptions& options) {
   if (const Status reaches = check_reaches(backup, options.until); !reaches) {
     return failure(reaches.error());
+  }
+  if (const Status some = check_leaves_some(store, backup, options.until); !some) {
+    return failure(some.error());
   }
   const auto epoch = next_epoch(backup.epoch, now);
   if (!epoch) return failure(epoch.error());

@@ -39,7 +39,8 @@ Result<Epoch> next_epoch(Epoch last, Timestamp now);
 
 // Proves every record while copying it, and the whole log again as it was written, before it gets
 // its name.
-//   InvalidArgument  the backup ends before `until`
+//   InvalidArgument  the backup ends before `until`, or its first event lies behind it: the target
+//                    is as it was
 //   Corruption       the backup is damaged; nothing was restored
 //   FailedPrecondition  there is no next epoch (above)
 // and what LogImport says.

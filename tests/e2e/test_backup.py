@@ -235,6 +235,17 @@ def test_a_corrupted_backup_is_refused(small, tmp_path, victim):
     assert not (data / "log").exists()
 
 
+@pytest.mark.parametrize("until", ["0", "2020-01-31T00:00:00Z"])
+def test_never_to_before_the_first_event(small, tmp_path, until):
+    data = tmp_path / "data"
+    refused = citas(
+        "backup", "restore", "--backups", small.folder / "backups", "--data", data, "--until", until
+    )
+    assert refused.returncode == 2
+    assert re.search(r"holds nothing up to .*: its first event, at position 1, is of 20", refused.stderr)
+    assert not data.exists()
+
+
 def test_never_over_a_log(small):
     before = citas("verify", "--data", small.data).stdout
     refused = citas("backup", "restore", "--backups", small.folder / "backups", "--data", small.data)

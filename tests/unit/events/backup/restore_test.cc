@@ -48,14 +48,14 @@ TEST_F(Backup, EveryPositionCanBeRestoredTo) {
   grow(log_, 1);
   const Manifest made = create_backup();
   const auto all = records_of(log_);
-  for (std::uint64_t until = 0; until <= 12; ++until) {
+  for (std::uint64_t until = 1; until <= 12; ++until) {
     const auto restored = restore_to_place(made, {.until = Position{until}});
     ASSERT_TRUE(restored) << restored.error().message;
     EXPECT_EQ(restored->end.head.position, Position{until});
     {
       const auto log = open_place();
       expect_prefix(log_, *log, until);
-      EXPECT_EQ(log->head().hash, until == 0 ? kTestLog.genesis() : all[until - 1].hash);
+      EXPECT_EQ(log->head().hash, all[until - 1].hash);
       std::vector<std::uint64_t> expected(until);
       std::iota(expected.begin(), expected.end(), 1);
       EXPECT_EQ(listed_in(*log), expected);
@@ -73,7 +73,7 @@ TEST_F(Backup, ATimeMeansTheLongestPrefixThatIsNotLater) {
     std::filesystem::remove_all(place());
     return restored.value().end.head.position.value();
   };
-  EXPECT_EQ(length(0), 0u);
+  EXPECT_EQ(length(1), 1u);
   EXPECT_EQ(length(5), 5u);
   EXPECT_EQ(length(100), 8u);
 }
@@ -132,6 +132,32 @@ TEST_F(Backup, WhatTheBackupDoesNotReachIsRefused) {
     EXPECT_EQ(restored.error().code, ErrorCode::kInvalidArgument);
   }
   EXPECT_FALSE(std::filesystem::exists(place()));
+}
+
+// Somebody is wrong about the year: an empty log would be served, and give slots away that are
+// taken.
+TEST_F(Backup, WhatLiesBeforeTheFirstEventIsRefused) {
+  grow(log_, 8);  // the first one is a millisecond after kNow
+  const Manifest made = create_backup();
+  for (const Until until : {Until{Position{0}}, Until{kNow}}) {
+    const auto restored = restore_to_place(made, {.until = until});
+    ASSERT_FALSE(restored);
+    EXPECT_EQ(restored.error().code, ErrorCode::kInvalidArgument);
+    const std::string first = format_rfc3339(kNow + std::chrono::milliseconds{1});
+    EXPECT_NE(restored.error().message.find("position 1, is of " + first), std::string::npos)
+        << restored.error().message;
+  }
+  EXPECT_FALSE(std::filesystem::exists(place().parent_path())) << "nothing was made";
+}
+
+TEST_F(Backup, OfAnEmptyLogEveryMomentIsTheSame) {
+  const Manifest made = create_backup();
+  for (const Until until : {Until{Position{0}}, Until{kNow}}) {
+    const auto restored = restore_to_place(made, {.until = until});
+    ASSERT_TRUE(restored) << restored.error().message;
+    EXPECT_EQ(restored->end.head.position, Position{0});
+    std::filesystem::remove_all(place());
+  }
 }
 
 TEST_F(Backup, NothingIsEverRestoredOverALog) {
