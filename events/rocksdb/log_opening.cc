@@ -121,10 +121,15 @@ Status create(const fs::path& folder, IdSource& ids, const LogStorage& storage) 
 Status check_not_being_restored(const fs::path& folder, const LogStorage& storage) {
   const fs::path unfinished = unfinished_import_of(folder);
   if (exists(*storage.disk, folder / "db") || !exists(*storage.disk, unfinished)) return {};
-  return failure(ErrorCode::kFailedPrecondition,
-                 "event log: " + unfinished.string() +
-                     " is a restore that has not finished; run citas backup restore again, or "
-                     "delete that folder to start with an empty log");
+  const bool is_restore = exists(*storage.disk, unfinished / kImportMark);
+  return failure(
+      ErrorCode::kFailedPrecondition,
+      "event log: " + unfinished.string() +
+          (is_restore ? " is a restore that has not finished; run citas backup restore again, "
+                        "or delete that folder to start with an empty log"
+                      : " is where a restore puts a log together, but it is none of a restore; "
+                        "look into it: if it is the log, move it back to " +
+                            folder.string() + "; if not, move it away"));
 }
 
 Status find_or_create(const fs::path& folder, IdSource& ids, bool may_create,

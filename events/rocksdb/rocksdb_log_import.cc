@@ -2,6 +2,9 @@
 
 #include <sys/stat.h>
 
+#include <set>
+
+#include "events/base/synced_file.h"
 #include "events/record.h"
 #include "events/rocksdb/head_marker.h"
 #include "events/rocksdb/layout.h"
@@ -65,10 +68,41 @@ Status RocksDbLogImport::check_place_can_be_taken() const {
                      "on that");
 }
 
+Status RocksDbLogImport::check_only_leftovers() const {
+  static const std::set<fs::path> kAlways{kImportMark, "LOCK"};
+  static const std::set<fs::path> kWhereMarked{"db", "HEAD", "HEAD.new"};
+  std::error_code error;
+  const bool is_marked = fs::exists(unfinished_ / kImportMark, error);
+  for (fs::directory_iterator at(unfinished_, error), end; !error && at != end;
+       at.increment(error)) {
+    const fs::path name = at->path().filename();
+    if (kAlways.contains(name) || (is_marked && kWhereMarked.contains(name))) continue;
+    return failure(ErrorCode::kFailedPrecondition,
+                   at->path().string() +
+                       " is nothing that an unfinished restore has left, and would be lost or "
+                       "become part of the log; move " +
+                       unfinished_.string() + " away, and give the command again");
+  }
+  return {};
+}
+
+Status RocksDbLogImport::remove_leftovers() const {
+  for (const char* left : {"db", "HEAD", "HEAD.new"}) {
+    std::error_code error;
+    fs::remove_all(unfinished_ / left, error);
+    if (!error) continue;
+    return failure(ErrorCode::kUnavailable,
+                   "cannot delete " + (unfinished_ / left).string() +
+                       ", which an unfinished restore has left: " + error.message());
+  }
+  return {};
+}
+
 Status RocksDbLogImport::begin(const LogIdentity& log, Epoch epoch,
                                std::string_view fingerprint_key) {
   if (const Status free = check_place_is_free(); !free) return free;
   if (const Status taken = check_place_can_be_taken(); !taken) return taken;
+  if (const Status ours = check_only_leftovers(); !ours) return ours;
   std::error_code error;
   fs::create_directories(unfinished_, error);
   if (error) {
@@ -78,7 +112,9 @@ Status RocksDbLogImport::begin(const LogIdentity& log, Epoch epoch,
   auto lock = FolderLock::for_writing(unfinished_);
   if (!lock) return failure(lock.error());
   lock_.emplace(*std::move(lock));
-  for (const char* left : {"db", "HEAD"}) fs::remove_all(unfinished_ / left, error);
+  if (const Status marked = write_synced(unfinished_ / kImportMark, ""); !marked) return marked;
+  if (const Status synced = sync_folder(unfinished_); !synced) return synced;
+  if (const Status removed = remove_leftovers(); !removed) return removed;
   log_ = log;
   const fs::path db = unfinished_ / "db";
   const LogMeta meta{log, epoch, std::string(fingerprint_key)};
@@ -126,13 +162,19 @@ Result<std::unique_ptr<EventLog>> RocksDbLogImport::finish(const Head& head, con
 }
 
 Status RocksDbLogImport::publish() {
+  const auto lock = FolderLock::for_writing(unfinished_);  // another restore may be there by now
+  if (!lock) return failure(lock.error());
+  std::error_code error;
+  fs::remove(unfinished_ / kImportMark, error);
+  if (const Status synced = sync_folder(unfinished_); !synced) return synced;
   // Takes the place of an empty folder, never of one that holds something.
-  if (::rename(unfinished_.c_str(), folder_.c_str()) != 0) {
-    if (const Status free = check_place_is_free(); !free) return free;
-    return failure(ErrorCode::kUnavailable,
-                   "cannot rename " + unfinished_.string() + " to " + folder_.string());
-  }
-  return sync_folder(fs::absolute(folder_).parent_path());
+  if (!error) fs::rename(unfinished_, folder_, error);
+  if (!error) return sync_folder(fs::absolute(folder_).parent_path());
+  // So that the next restore knows what it finds; where that fails, it will ask.
+  static_cast<void>(write_synced(unfinished_ / kImportMark, ""));
+  if (const Status free = check_place_is_free(); !free) return free;
+  return failure(ErrorCode::kUnavailable, "cannot rename " + unfinished_.string() + " to " +
+                                              folder_.string() + ": " + error.message());
 }
 
 }  // namespace citas

@@ -2,7 +2,9 @@
 //
 // Until publish(), the log lies beside its place, in "<folder>.restoring", which a rename turns
 // into it: a log in that place, even one made in the meantime, is never replaced. What an
-// interrupted run left there is removed by the next one.
+// interrupted run left there is removed by the next one. It is known by a file, RESTORING, which is
+// made before anything else and goes before the rename: whatever else lies there, be it a log that
+// somebody has moved, is refused (FailedPrecondition) and left as it is.
 #pragma once
 
 #include <filesystem>
@@ -16,6 +18,9 @@ namespace citas {
 
 // Where a log is put together that is restored to `folder`.
 std::filesystem::path unfinished_import_of(const std::filesystem::path& folder);
+
+// In there, while it is being put together.
+inline constexpr char kImportMark[] = "RESTORING";
 
 class LogDatabase;
 
@@ -33,6 +38,8 @@ class RocksDbLogImport final : public backup::LogImport {
  private:
   Status check_place_is_free() const;
   Status check_place_can_be_taken() const;
+  Status check_only_leftovers() const;
+  Status remove_leftovers() const;
 
   const std::filesystem::path folder_;
   const std::filesystem::path unfinished_;

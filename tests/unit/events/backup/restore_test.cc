@@ -217,6 +217,35 @@ TEST_F(Backup, AServerThatStartsDuringARestoreDoesNotSpoilIt) {
   EXPECT_EQ(open_place(RocksDbEventLog::Mode::kWrite)->epoch(), end.epoch);
 }
 
+// Where a restore puts the log together lies something else: a log that somebody has moved out of
+// the way, or a file beside what an interrupted restore has left.
+TEST_F(Backup, WhatNoRestoreHasLeftIsNeitherDeletedNorServed) {
+  grow(log_, 3);
+  const Manifest made = create_backup();
+  const std::filesystem::path unfinished = unfinished_import_of(place());
+  ASSERT_TRUE(restore_to_place(made));
+  std::filesystem::rename(place(), unfinished);
+  const auto over_a_log = restore_to_place(made);
+  ASSERT_FALSE(over_a_log);
+  EXPECT_EQ(over_a_log.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_NE(over_a_log.error().message.find("away"), std::string::npos);
+  const auto served = RocksDbEventLog::open(place(), codec_, ids_, RocksDbEventLog::Mode::kWrite);
+  ASSERT_FALSE(served);
+  EXPECT_NE(served.error().message.find("if it is the log, move it back"), std::string::npos);
+  std::filesystem::rename(unfinished, place());
+  expect_prefix(log_, *open_place(), 3);
+
+  std::filesystem::remove_all(place());
+  { ASSERT_TRUE(RocksDbLogImport(place()).begin(log_.identity(), Epoch{5}, "key")); }
+  std::ofstream(unfinished / "notes") << "somebody's";
+  const auto with_notes = restore_to_place(made);
+  ASSERT_FALSE(with_notes);
+  EXPECT_NE(with_notes.error().message.find("notes"), std::string::npos);
+  std::filesystem::remove(unfinished / "notes");
+  ASSERT_TRUE(restore_to_place(made));
+  EXPECT_FALSE(std::filesystem::exists(place() / kImportMark));
+}
+
 TEST_F(Backup, AClockFarAheadAtOneRestoreSpoilsNoLaterOne) {
   grow(log_, 3);
   const Manifest made = create_backup();
