@@ -192,7 +192,7 @@ Checked check_expectation(const Headers& headers, RequestHead& head) {
   if (!equals_ignoring_case(*expect, "100-continue")) {
     return refuse(417, "expectation_failed", "the only expectation is 100-continue");
   }
-  head.expects_continue = head.chunked || head.content_length > 0;
+  head.expects_continue = true;
   return {};
 }
 

@@ -30,6 +30,18 @@ std::string many_headers(int count) {
   return headers;
 }
 
+std::string many_parameters(int count) {
+  std::string query;
+  for (int i = 0; i < count; ++i) query.append("a&");
+  return query;
+}
+
+// Header lines that take so many bytes with `Host: test` and the empty line.
+std::string header_bytes(std::size_t count) {
+  constexpr std::string_view kOthers = "Host: test\r\nA: \r\n\r\n";
+  return "A: " + std::string(count - kOthers.size(), 'a') + "\r\n";
+}
+
 TEST_P(HttpRefusalTest, IsAnsweredAndClosed) {
   serve();
   Client client = connect();
@@ -103,6 +115,7 @@ const Case kHeads[] = {
     {"LongRequestLine", line("GET /" + std::string(8'192, 'a') + " HTTP/1.1"), 414},
     {"EndlessRequestLine", "GET /" + std::string(9'000, 'a'), 414},
     {"ManyHeaders", with(many_headers(100)), 431},
+    {"OneByteOfHeadersTooMany", with(header_bytes(16'385)), 431},
     {"LargeHeaders", with("A: " + std::string(16'384, 'a') + "\r\n"), 431},
 };
 
@@ -131,6 +144,9 @@ const Case kRequestLines[] = {
     {"OverlongUtf8", line("GET /%c0%af HTTP/1.1"), 400},
     {"Surrogate", line("GET /%ed%a0%80 HTTP/1.1"), 400},
     {"NulInQuery", line("GET /?a=%00 HTTP/1.1"), 400},
+    {"ManyParameters", line("GET /?" + many_parameters(101) + " HTTP/1.1"), 400},
+    {"EscapedDelete", line("GET /a%7f HTTP/1.1"), 400},
+    {"BeyondUnicode", line("GET /%f4%90%80%80 HTTP/1.1"), 400},
     {"BadEscapeInQuery", line("GET /?%=1 HTTP/1.1"), 400},
 };
 
@@ -166,6 +182,12 @@ TEST_P(HttpAdmissionTest, IsHandledAlikeWhenItComesByteByByte) {
   EXPECT_EQ(client.receive().body, GetParam().body);
 }
 
+std::string shown_parameters(int count) {
+  std::string shown;
+  for (int i = 0; i < count; ++i) shown.append(" ?a=");
+  return shown;
+}
+
 const Accepted kAccepted[] = {
     {"Plain", line("GET /a/b HTTP/1.1"), "GET /a/b []"},
     {"Escapes", line("GET /%61%20%C3%A9 HTTP/1.1"), "GET /a \xC3\xA9 []"},
@@ -188,6 +210,9 @@ const Accepted kAccepted[] = {
      "POST /x [a]"},
     {"ObsoleteText", with("A: \xE9\r\n"), "POST /x []"},
     {"MostHeaders", with(many_headers(99)), "POST /x []"},
+    {"MostHeaderBytes", with(header_bytes(16'384)), "POST /x []"},
+    {"MostParameters", line("GET /?" + many_parameters(100) + " HTTP/1.1"),
+     "GET /" + shown_parameters(100) + " []"},
     {"LongestPath", line("GET /" + std::string(8'176, 'a') + " HTTP/1.1"),
      "GET /" + std::string(8'176, 'a') + " []"},
     {"RangeIsIgnored", with("Range: bytes=0-1\r\n"), "POST /x []"},
@@ -211,6 +236,15 @@ TEST_F(HttpTest, RequestCarriesRawHeadersAndTheRealPeer) {
   EXPECT_EQ(seen.headers.joined("a"), "%0d%0a, 2");
   EXPECT_EQ(seen.headers.count("A"), 2U);
   EXPECT_EQ(seen.remote_addr, "127.0.0.1");
+}
+
+TEST_F(HttpTest, ChunksAreBoundedTogether) {
+  options.limits.body_bytes = 5;
+  serve();
+  constexpr std::string_view kChunked = "Transfer-Encoding: chunked\r\n";
+  EXPECT_EQ(connect().ask(with(kChunked, "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")).body,
+            "POST /x [abcde]");
+  EXPECT_EQ(connect().ask(with(kChunked, "3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n")).status, 413);
 }
 
 TEST_F(HttpTest, RefusalKnowsTheClientsHeaders) {

@@ -158,6 +158,27 @@ TEST_F(HttpTest, ContinueIsSaidBeforeTheBodyComes) {
   }
 }
 
+// Which does not know it (RFC 9110 section 10.1.1), and would take it for the answer.
+TEST_F(HttpTest, ContinueIsNotSaidInHttp10) {
+  options.io_threads = 1;  // has read the head when it answers another one
+  serve();
+  Client client = connect();
+  client.send("POST /x HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+  EXPECT_EQ(connect().ask(get("/")).status, 200);
+  client.send("abc");
+  EXPECT_EQ(client.receive().status, 200);
+}
+
+TEST_F(HttpTest, WhoIsToldToGoOnAndDoesNotIsGivenUp) {
+  options.limits.request_deadline = 100ms;
+  serve();
+  Client client = connect();
+  client.send(
+      "POST /x HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+  EXPECT_EQ(client.receive(false).status, 100);
+  EXPECT_EQ(client.receive().status, 408);
+}
+
 TEST_F(HttpTest, ContinueIsNotSaidWhenTheBodyIsThere) {
   serve();
   const Answer answer = connect().ask(
@@ -184,6 +205,14 @@ TEST_F(HttpTest, DiscardingHasAnEnd) {
     client.send(more);
     return server->stats().connections_open == 0;
   }));
+}
+
+TEST_F(HttpTest, WhoDoesNotCloseAfterTheLastAnswerIsGivenUp) {
+  options.limits.discard_deadline = 100ms;
+  serve();
+  Client client = connect();
+  client.ask("GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+  EXPECT_TRUE(eventually([&] { return server->stats().connections_open == 0; }));
 }
 
 TEST_F(HttpTest, SlowHeadIsGivenUp) {
@@ -277,6 +306,18 @@ TEST_F(HttpTest, LongestIdleConnectionMakesRoom) {
   }
 }
 
+TEST_F(HttpTest, WhereThereAreNoFilesToSaySoItIsCounted) {
+  options.max_connections = 1;
+  options.other_files = 0;
+  serve();
+  Client first = connect();
+  EXPECT_EQ(first.ask(get("/")).status, 200);
+  Client second = connect();
+  EXPECT_TRUE(eventually([&] { return server->stats().connections_rejected == 1; }));
+  EXPECT_EQ(server->stats().connections_open, 1U);
+  EXPECT_EQ(first.ask(get("/")).status, 200);
+}
+
 // Lowers the limit of open files until it goes out of scope.
 class FewDescriptors {
  public:
@@ -359,6 +400,9 @@ TEST_F(HttpTest, FullQueueIsAnsweredAtOnce) {
   EXPECT_EQ(answer.status, 503);
   EXPECT_THAT(answer.all("Retry-After"), ::testing::ElementsAre("7")) << "the application's own";
   EXPECT_EQ(answer.header("Connection"), std::nullopt);
+  Client leaving = connect();
+  EXPECT_EQ(leaving.ask("GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").status, 503);
+  EXPECT_EQ(leaving.rest(), "") << "as it has asked for";
   gate.open();
   EXPECT_EQ(running.receive().body, "done");
   EXPECT_EQ(waiting.receive().body, "done");

@@ -270,8 +270,48 @@ TEST_F(HttpDeferTest, DrainFinishesWhatWasAccepted) {
   const Answer answer = busy.receive();
   EXPECT_EQ(answer.body, "busy");
   EXPECT_EQ(answer.header("Connection"), "close");
+  EXPECT_EQ(answer.header("Keep-Alive"), std::nullopt);
   EXPECT_EQ(busy.rest(), "");
   EXPECT_TRUE(drained.get());
+}
+
+// Clients may keep their end open for as long as they like.
+TEST_F(HttpDeferTest, DrainDoesNotWaitForClientsToClose) {
+  options.limits.drain_discard_deadline = 50ms;
+  options.limits.discard_deadline = 10min;
+  serve();
+  Client client = connect();
+  client.send(get("/"));
+  const auto completions = take(1);
+  EXPECT_FALSE(server->drain(0ms));
+  completions.front().complete([] { return text("done"); });
+  EXPECT_EQ(client.receive().body, "done");
+  EXPECT_TRUE(server->drain(kPatience));
+}
+
+// Its loop is in the middle of a request when the drain begins, and has not yet seen the others.
+TEST_F(HttpTest, DrainAnswersWhatWasSentBeforeIt) {
+  options.io_threads = 1;
+  std::promise<void> release;
+  application.on_handle = [&, released = release.get_future().share()](const Request& request) {
+    if (request.path == "/busy") released.wait();
+    return text("done");
+  };
+  serve();
+  Client known = connect();
+  EXPECT_EQ(known.ask(get("/")).body, "done");
+  Client busy = connect();
+  busy.send(get("/busy"));
+  ASSERT_TRUE(eventually([&] { return application.handled == 2; }));
+  Client fresh = connect();
+  fresh.send(get("/"));
+  known.send(get("/"));
+  EXPECT_FALSE(server->drain(0ms));
+  release.set_value();
+  for (Client* client : {&busy, &known, &fresh}) {
+    EXPECT_EQ(client->receive().body, "done");
+    EXPECT_EQ(client->rest(), "");
+  }
 }
 
 TEST_F(HttpDeferTest, ManyAreAnsweredTogether) {

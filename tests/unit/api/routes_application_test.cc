@@ -10,6 +10,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::string_view kTraceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
 const std::vector<std::string> kReads{
     "/appointments/00001", "/events",   "/events/head", "/livez", "/readyz", "/metrics",
     "/openapi.json",       "/problems", "/projections"};
@@ -76,10 +78,12 @@ TEST(Application, GivesEveryResponseAnIdAndProtectsIt) {
 
 TEST(Application, SaysInItsOwnWordsWhyTheServerRefused) {
   Api api;
-  auto half = request("POST", "/appointments", {{"Request-Id", "mine-2"}});
+  auto half = request("POST", "/appointments",
+                      {{"Request-Id", "mine-2"}, {"traceparent", std::string{kTraceparent}}});
   auto refused = api.application().refuse({413, "body_too_large", "the body is too large"}, half);
   expect_problem(refused, 413, "payload_too_large");
   EXPECT_EQ(header(refused, "Request-Id"), "mine-2");
+  EXPECT_EQ(header(refused, "traceparent"), kTraceparent);
   EXPECT_EQ(refused.route, "/appointments");
   refused = api.application().refuse({400, "malformed_request", "no"}, http::Request{});
   expect_problem(refused, 400, "malformed_request");
@@ -92,8 +96,7 @@ TEST(Application, IsObservedWithoutPersonalData) {
   Api api;
   const auto created =
       api.post("/appointments", booking("00001", 100),
-               {{"Request-Id", "r-1"},
-                {"traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}});
+               {{"Request-Id", "r-1"}, {"traceparent", std::string{kTraceparent}}});
   api.get("/appointments/00001");
   api.get("/some/00001");
   api.call(request("BREW", "/appointments/00001"));

@@ -1,6 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "events/base/sha256.h"
 #include "tests/unit/api/routes_kit.h"
 
 namespace citas::api {
@@ -64,6 +67,29 @@ TEST(RequestingAnAppointment, ReplaysTheOutcomeOfAKey) {
 
   expect_problem(api.post("/appointments", booking("00001", 101), key), 422,
                  "idempotency_key_reused");
+}
+
+// Keys are looked up for ever: what they are stored under stays as it is written here.
+TEST(IdempotencyKeys, AreStoredUnderWhatLaterVersionsLookFor) {
+  Api api;
+  const http::Headers key{{"Idempotency-Key", "k"}};
+  const auto is_stored = [&](std::string scope) {
+    scope = "default|anonymous|POST /" + scope + "|k";
+    std::ranges::replace(scope, '|', '\0');
+    return api.log.command_result(sha256({scope})).value().has_value();
+  };
+  const auto first = api.post("/appointments", booking("00001", 100), key);
+  EXPECT_TRUE(is_stored("appointments|"));
+  const std::string appointment = json_of(first)["appointmentId"];
+  ASSERT_EQ(api.post(path_of(first) + "/cancellation", "", key).status, 200);
+  EXPECT_TRUE(is_stored("appointments/{insuredId}/{appointmentId}/cancellation|" + appointment));
+  const auto second = api.post("/api/v1/appointments", booking("00001", 101));
+  const std::string letter = api.die(json_of(second)["appointmentId"].get<std::string>());
+  ASSERT_EQ(api.post("/dead-letters/" + letter + "/retry", "", key).status, 200);
+  EXPECT_TRUE(is_stored("dead-letters/{deadLetterId}/retry|" + letter));
+  const std::string discard = "/dead-letters/" + letter + "/discard";
+  ASSERT_EQ(api.post(discard, R"({"reason":"other"})", key).status, 200);
+  EXPECT_TRUE(is_stored("dead-letters/{deadLetterId}/discard|" + letter));
 }
 
 TEST(RequestingAnAppointment, LooksUpTheKeyBeforeTheDate) {
@@ -510,7 +536,8 @@ TEST(ARestoredLog, DoesNotTakeWhatWasReadBeforeForItsOwn) {
   ASSERT_EQ(after.post("/appointments", booking("00001", 100)).body, created.body);
   const std::string path = path_of(created);
   for (const std::string& target :
-       {path, path + "/history", std::string{"/appointments/00001"}, std::string{"/events/1"}}) {
+       {path, path + "/history", std::string{"/appointments/00001"}, std::string{"/events/1"},
+        std::string{"/events"}, std::string{"/events/head"}, std::string{"/dead-letters"}}) {
     const std::string seen = header(before.get(target), "ETag");
     EXPECT_EQ(before.get(target, {{"If-None-Match", seen}}).status, 304) << target;
     EXPECT_EQ(after.get(target, {{"If-None-Match", seen}}).status, 200) << target;

@@ -61,6 +61,7 @@ TEST_F(DeadLetterRoutesTest, AreListedFilteredAndPaged) {
   const std::string cursor = page["pagination"]["nextCursor"];
   EXPECT_THAT(list("?limit=2&cursor=" + cursor), ElementsAre(first.letter));
   expect_problem(api_.get("/dead-letters?order=asc&cursor=" + cursor), 400, "validation_failed");
+  expect_problem(api_.get("/dead-letters?state=open&cursor=" + cursor), 400, "validation_failed");
   expect_problem(api_.get("/dead-letters?state=dead&limit=0&colour=red"), 400, "validation_failed");
 }
 

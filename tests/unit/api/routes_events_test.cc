@@ -53,6 +53,7 @@ TEST_F(Events, AreListedFromTheFirst) {
   EXPECT_THAT(positions(page), testing::ElementsAre(1, 2, 3, 4, 5, 6));
   EXPECT_EQ(page["pagination"], json::parse(R"({"limit":50,"hasMore":false,"nextCursor":null})"));
   EXPECT_EQ(header(response, "Citas-Position"), "6");
+  EXPECT_EQ(header(response, "Vary"), "Accept");
   EXPECT_EQ(page["events"][0]["specversion"], "1.0");
 }
 

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "api/problems.h"
 #include "tests/unit/api/routes_kit.h"
 
@@ -81,6 +83,21 @@ TEST(Documentation, IsServed) {
   EXPECT_EQ(json_of(api.get("/problems"))["problems"].size(), problem_catalogue().size());
   EXPECT_EQ(json_of(api.get("/problems/slot_taken"))["status"], 409);
   expect_problem(api.get("/problems/nothing"), 404, "problem_not_found");
+}
+
+TEST(Documentation, IsKeptByClientsUntilItChanges) {
+  Api api;
+  std::set<std::string> tags;
+  for (const char* path : {"/openapi.json", "/problems", "/problems/slot_taken"}) {
+    const auto sent = api.get(path);
+    EXPECT_EQ(header(sent, "Cache-Control"), "no-cache") << path;
+    const auto again = api.get(path, {{"If-None-Match", header(sent, "ETag")}});
+    EXPECT_EQ(again.status, 304) << path;
+    EXPECT_EQ(again.body, "");
+    EXPECT_EQ(header(again, "Content-Type"), "") << "of nothing";
+    tags.insert(header(sent, "ETag"));
+  }
+  EXPECT_EQ(tags.size(), 3U) << "each has its own";
 }
 
 }  // namespace
