@@ -490,7 +490,7 @@ void CountryProcessor::give_up(Item item, std::string_view reason) {
   DeadLetter dead = make_dead_letter(item.message, name_, country_, reason);
   // However often a request was sent, it is one letter.
   dead.letter.message_id = parse_sending(dead.letter.message_id).event;
-  dead.letter.attempts = std::max(item.tries, 1U);
+  dead.letter.attempts = item.tries;
   dead.letter.appointment = appointment_of(item.message);
   dead.retry = sending_of(item.message).retry;
   const std::string log(source_of(item.message));

@@ -74,7 +74,7 @@ Result<std::optional<std::string>> StreamAudit::compare_received() {
   // What comes once more, since its acknowledgement got lost or came late, is compared once.
   std::uint64_t last = compared_.value();
   std::erase_if(received_, [&](const Message& message) {
-    if (message.stream_sequence <= last || message.stream_sequence > end_->value()) return true;
+    if (message.stream_sequence <= last) return true;
     last = message.stream_sequence;
     return false;
   });

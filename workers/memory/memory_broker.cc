@@ -18,6 +18,8 @@ auto no_such_stream(std::string_view stream) {
   return failure(ErrorCode::kNotFound, "stream " + std::string(stream) + " does not exist");
 }
 
+auto no_answer() { return failure(ErrorCode::kUnavailable, "the bus has no answer"); }
+
 auto no_such_consumer(std::string_view stream, std::string_view durable) {
   return failure(ErrorCode::kNotFound, "consumer " + std::string(durable) + " of stream " +
                                            std::string(stream) + " does not exist");
@@ -75,6 +77,14 @@ void MemoryBroker::lose(std::string_view stream, std::uint64_t sequence) {
   if (Stream* found = find_stream(stream)) ++found->lost;
 }
 
+void MemoryBroker::purge(std::string_view stream, std::uint64_t last) {
+  Stream* found = find_stream(stream);
+  if (found == nullptr) return;
+  for (; !found->messages.empty() && found->first <= last; ++found->first) {
+    found->messages.pop_front();
+  }
+}
+
 void MemoryBroker::seal(std::string_view stream) {
   if (Stream* found = find_stream(stream)) found->sealed = true;
 }
@@ -94,6 +104,7 @@ void MemoryBroker::delete_stream(std::string_view stream) {
 }
 
 Result<StreamInfo> MemoryBroker::stream_info(std::string_view stream) const {
+  if (refuse_looks_) return no_answer();
   const Stream* found = find_stream(stream);
   if (found == nullptr) return no_such_stream(stream);
   StreamInfo info{.last_sequence = found->last(), .messages = found->messages.size() - found->lost};
@@ -111,6 +122,7 @@ StorageUse MemoryBroker::storage_use() const {
 }
 
 Result<StoredMessage> MemoryBroker::last_message(std::string_view stream) const {
+  if (refuse_messages_) return no_answer();
   const Stream* found = find_stream(stream);
   if (found == nullptr) return no_such_stream(stream);
   if (found->messages.empty()) {
@@ -142,7 +154,7 @@ Result<StoredMessage> MemoryBroker::message(std::string_view stream, std::uint64
 }
 
 Result<ConsumerInfo> MemoryBroker::ensure_consumer(const ConsumerSpec& spec) {
-  if (refuse_consumers_) return failure(ErrorCode::kUnavailable, "the bus has no answer");
+  if (refuse_consumers_) return no_answer();
   Stream* stream = find_stream(spec.stream);
   if (stream == nullptr) return no_such_stream(spec.stream);
   const auto [found, is_new] = stream->consumers.try_emplace(spec.durable);

@@ -43,6 +43,8 @@ class MemoryBroker {
   void damage(std::string_view stream, std::uint64_t sequence);
   // A message is gone from the middle of a stream.
   void lose(std::string_view stream, std::uint64_t sequence);
+  // Its oldest messages, up to that one, are gone.
+  void purge(std::string_view stream, std::uint64_t last);
   // It takes nothing more, and cannot be changed.
   void seal(std::string_view stream);
   // While true, consumers deliver nothing.
@@ -58,6 +60,10 @@ class MemoryBroker {
   // While true, consumers are neither made nor described (Unavailable), but those there are
   // deliver.
   void refuse_consumers(bool refuse) { refuse_consumers_ = refuse; }
+
+  // While true, nobody is told what a stream holds, or is shown its messages (Unavailable).
+  void refuse_looks(bool refuse) { refuse_looks_ = refuse; }
+  void refuse_messages(bool refuse) { refuse_messages_ = refuse; }
 
   // Publications are refused (Unavailable) while more than this is stored; nullopt: no limit.
   void limit_storage(std::optional<std::uint64_t> bytes) { max_bytes_ = bytes; }
@@ -141,6 +147,8 @@ class MemoryBroker {
   std::size_t deliveries_to_lose_ = 0;
   bool mute_ = false;
   bool refuse_consumers_ = false;
+  bool refuse_looks_ = false;
+  bool refuse_messages_ = false;
   std::optional<std::uint64_t> max_bytes_;
   std::uint64_t starts_ = 1;
   std::map<std::string, Stream, std::less<>> streams_;

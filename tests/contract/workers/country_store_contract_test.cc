@@ -15,6 +15,12 @@ namespace {
 
 using citas::testing::TempFolder;
 
+TEST(MustSync, WhatTheBusWillNotBringAgain) {
+  EXPECT_TRUE(must_sync({.entries = {{AppointmentId{}, CountryEntry{}}}}));
+  EXPECT_TRUE(must_sync({.failed = {{"message", 1}}}));
+  EXPECT_FALSE(must_sync({.settled = {"message"}, .processed = 7, .seen = 9}));
+}
+
 // A store that can be closed and opened again.
 class StoreHome {
  public:

@@ -52,6 +52,12 @@ TEST_F(ConsumerKeeperTest, AConsumerThatFitsIsLeftAlone) {
   EXPECT_FALSE(keeper_.keep(std::nullopt));
   publish("second");
   EXPECT_THAT(receive(), testing::ElementsAre("second"));
+  broker_.set_up(false);
+  clock_.advance(std::chrono::minutes{1});
+  EXPECT_FALSE(keeper_.due()) << "nobody can be asked";
+  broker_.set_up(true);
+  EXPECT_TRUE(keeper_.due());
+  EXPECT_FALSE(keeper_.keep(std::nullopt)) << "there is no store to be at odds with";
   EXPECT_EQ(counters_.recreations.value(), 0U);
 }
 

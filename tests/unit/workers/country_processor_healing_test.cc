@@ -87,6 +87,60 @@ TEST_F(ProcessorTest, TheMarkStaysBelowADeadLetterThatTheLogDoesNotHave) {
   EXPECT_EQ(store_.mark().processed, 3U);
 }
 
+TEST_F(ProcessorTest, TheMarkStaysThoughSomebodyElsesLetterOfTheSameMessageIsOnRecord) {
+  rules_.failing = {1};
+  world_.request(kPeru);
+  run();
+  DeadLetterRecorded theirs = dead_letters().at(0);
+  theirs.consumer = "confirmations";
+  ASSERT_TRUE(world_.execute(commands::RecordDeadLetter{theirs}));
+  run();
+  EXPECT_EQ(store_.mark().processed, 0U);
+}
+
+// The stream of what is sent again has numbers of its own.
+TEST_F(ProcessorTest, TheMarkStaysBelowAnEventWhoseNumberSomethingElseHas) {
+  rules_.failing = {1};
+  world_.request(kPeru);
+  world_.request(kPeru);
+  run(1);
+  const Headers headers{{kSourceHeader, world_.log.identity().source()}};
+  redeliver("again/1", read_one(world_.log, Position{2})->bytes, headers);
+  run(1);
+  ASSERT_EQ(bus_.consumer_info(kRedeliverStream, "redeliver-PE")->ack_floor_stream_sequence, 1U);
+  EXPECT_EQ(store_.mark().processed, 0U);
+}
+
+TEST_F(ProcessorTest, TheMarkStaysBelowAnEventWhoseNumberADeadLetterHas) {
+  rules_.failing = {1};
+  world_.request(kPeru);
+  run();
+  ASSERT_TRUE(world_.execute(commands::RecordDeadLetter{dead_letters().at(0)}));
+  run();
+  ASSERT_EQ(store_.mark().processed, 2U);
+  // All of it once more, and this time the event is still being tried.
+  inner_store_ = MemoryCountryStore{};
+  start();
+  redeliver("rubbish", "{}");
+  run(1);
+  ASSERT_EQ(rules_.asked[1], 4);
+  ASSERT_EQ(bus_.consumer_info(kRedeliverStream, "redeliver-PE")->ack_floor_stream_sequence, 1U);
+  EXPECT_EQ(store_.mark().processed, 0U);
+}
+
+TEST_F(ProcessorTest, WhatIsSentAgainDoesNotTakeBackWhatTheStoreHasSeen) {
+  world_.request(kPeru);
+  run();
+  world_.request(kPeru);
+  while (relay_->step().value()) {
+  }
+  redeliver("again/1", read_one(world_.log, Position{1})->bytes,
+            {{kSourceHeader, world_.log.identity().source()}, {kPositionHeader, "1"}});
+  ASSERT_TRUE(processor_->step());  // both together
+  ASSERT_EQ(rules_.asked[2], 1);
+  EXPECT_EQ(store_.mark().seen, 2U);
+}
+
 // The store forgot, the log did not: no second letter will be recorded.
 TEST_F(ProcessorTest, ADeadLetterOnRecordIsEnoughForAnEmptyStore) {
   rules_.failing = {1};
@@ -261,6 +315,43 @@ TEST_F(ProcessorTest, AStoreThatWentAnotherWayAboveItsMarkIsFilledAgain) {
   EXPECT_EQ(store_.mark().processed, 4U);
 }
 
+// In one go with the message that tells of the other log.
+TEST_F(ProcessorTest, WhatWasReceivedBeforeTheStoreWasEmptiedDoesNotEnterIt) {
+  world_.request(kPeru);
+  run();
+  const auto late = world_.request(kPeru);
+  while (relay_->step().value()) {
+  }
+  const LogWorld other(2);
+  const Headers of_other{{kSourceHeader, other.log.identity().source()}};
+  auto publisher = std::move(*bus_.open_publisher({}));
+  ASSERT_TRUE(publisher->publish(1, {.subject = "citas.events.CL.note",
+                                     .message_id = {},
+                                     .headers = of_other,
+                                     .payload = "foreign",
+                                     .expected_last_sequence = {}}));
+  redeliver("theirs/1", "{}", of_other);
+  ASSERT_TRUE(processor_->step());
+  EXPECT_EQ(store_.mark().log_source, other.log.identity().source());
+  EXPECT_EQ(store_.find(late).value(), std::nullopt);
+}
+
+// It waits for its turn when its consumer is made again, and so comes a second time.
+TEST_F(ProcessorTest, WhatWaitsToBeTriedAgainIsTriedOnceForEachDelivery) {
+  rules_.failing = {1};
+  world_.request(kPeru);
+  run(1);
+  world_.request(kPeru);
+  while (relay_->step().value()) {
+  }
+  ASSERT_TRUE(processor_->step());
+  ASSERT_EQ(rules_.asked[1], 1);
+  broker_.set_up(false);
+  broker_.set_up(true);
+  run_at_once();
+  EXPECT_EQ(rules_.asked[1], 2);
+}
+
 TEST_F(ProcessorTest, DyingRightAfterTheStoreWasEmptiedLeavesNothingOut) {
   world_.request(kPeru);
   world_.request(kPeru);
@@ -314,13 +405,18 @@ TEST_F(RestoredLogTest, AStoreThatWentAnotherWayIsFilledAgain) {
   EXPECT_TRUE(dead_letters().empty());
 }
 
-TEST_F(RestoredLogTest, AStoreThatIsAheadShowsItselfWhenTheLogGetsThere) {
+// However long ago the stream was last looked at: what comes before the next look counts.
+class OlderLogTest : public RestoredLogTest, public ::testing::WithParamInterface<int> {};
+
+INSTANTIATE_TEST_SUITE_P(Ticks, OlderLogTest, ::testing::Range(0, 5));
+
+TEST_P(OlderLogTest, AStoreThatIsAheadShowsItselfWhenTheLogGetsThere) {
   const auto lost = world_.request(kPeru);
   world_.request(kPeru);
   run();
   copy_.request(kChile);
   restore_and_request(0);
-  run();
+  run(60 + GetParam());
   EXPECT_EQ(state(lost), EntryState::kRegistered);
   restore_and_request(4);
   run();

@@ -121,6 +121,71 @@ TEST_F(ProcessorTest, AFailingMessageIsRetriedWithBackoffThenADeadLetter) {
   EXPECT_EQ(state(after), EntryState::kRegistered);
   EXPECT_EQ(confirmations().size(), 2U);
   EXPECT_TRUE(all_acknowledged());
+  const ConsumerCounters& counters = processor_->counters();
+  EXPECT_EQ(counters.deliveries.value(), 5U);
+  EXPECT_EQ(counters.redeliveries.value(), 2U);
+  EXPECT_EQ(counters.retries.value(), 2U);
+  EXPECT_EQ(counters.completed.value(), 2U);
+  EXPECT_EQ(counters.dead_letters.value(), 1U);
+}
+
+TEST_F(ProcessorTest, PausesDoubleUpToTheLongest) {
+  const ProcessorOptions options{.max_tries = 7, .longest_backoff = std::chrono::seconds{1}};
+  processor_ =
+      std::move(*CountryProcessor::open(kPeru, bus_, rules_, world_.codec, world_.clock, options));
+  processor_->begin(store_);
+  rules_.failing = {1};
+  world_.request(kPeru);
+  run_at_once();
+  std::vector<milliseconds> pauses;
+  milliseconds pause{0};
+  while (dead_letters().empty()) {
+    const int before = rules_.asked[1];
+    world_.clock.advance(milliseconds{50});
+    pause += milliseconds{50};
+    run_at_once();
+    if (rules_.asked[1] > before) pauses.push_back(std::exchange(pause, {}));
+  }
+  const std::vector<milliseconds> expected{milliseconds{200},   milliseconds{400},
+                                           milliseconds{800},   milliseconds{1'000},
+                                           milliseconds{1'000}, milliseconds{1'000}};
+  EXPECT_EQ(pauses, expected);
+}
+
+// Should it take the process with it, theirs are on the bus.
+TEST_F(ProcessorTest, WhatHasFailedIsTriedWhenWhatWasPublishedBeforeIsOnTheBus) {
+  rules_.failing = {1};
+  world_.request(kPeru);
+  run(1);
+  ASSERT_EQ(rules_.asked[1], 1);
+  for (int tried = 1; tried <= 2; ++tried) {
+    world_.request(kPeru);
+    while (relay_->step().value()) {
+    }
+    ASSERT_TRUE(processor_->step());
+    EXPECT_EQ(rules_.asked[tried + 1], 1) << "its neighbour";
+    EXPECT_EQ(rules_.asked[1], tried);
+    ASSERT_TRUE(processor_->step());
+    EXPECT_EQ(rules_.asked[1], tried + 1);
+    world_.clock.advance(milliseconds{500});
+  }
+}
+
+TEST_F(ProcessorTest, AnswersCarryTheTraceOfTheirRequest) {
+  world_.request(kPeru);
+  run();
+  const std::string trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  std::string traced = read_one(world_.log, Position{1})->bytes;
+  traced.insert(traced.find(R"("data":)"), R"("traceparent":")" + trace + R"(",)");
+  redeliver("traced/1", traced, {{kSourceHeader, world_.log.identity().source()}});
+  world_.clock.advance(std::chrono::minutes{3});  // beyond what the bus takes for a duplicate
+  run();
+  const auto header_of = [&](std::uint64_t answer) {
+    const auto message = broker_.message(kConfirmationsStream, answer).value();
+    return std::string(find_header(message.headers, kTraceparentHeader).value_or("none"));
+  };
+  EXPECT_EQ(header_of(1), "none");
+  EXPECT_EQ(header_of(2), trace);
 }
 
 TEST_F(ProcessorTest, AFailureThatPassesLeavesNoTrace) {

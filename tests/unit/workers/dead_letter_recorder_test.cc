@@ -83,6 +83,31 @@ TEST_F(DeadLetterRecorderTest, OnceWhateverComes) {
   EXPECT_EQ(ack_pending(), 0U);
 }
 
+TEST_F(DeadLetterRecorderTest, WhatTheLogDoesNotTakeComesAgain) {
+  bool is_full = true;
+  world_.sequencer.admit_batches([&]() -> Status {
+    if (!is_full) return {};
+    return failure(ErrorCode::kStorageFull, "the disk is nearly full");
+  });
+  publish(encode(letter()));
+  run();
+  EXPECT_EQ(world_.events().size(), 0U);
+  is_full = false;
+  run();
+  EXPECT_EQ(world_.events().size(), 1U);
+  EXPECT_EQ(ack_pending(), 0U);
+  EXPECT_GT(recorder_->counters().retries.value(), 0U);
+}
+
+TEST_F(DeadLetterRecorderTest, AllLettersAreLookedAtAgainAtAStart) {
+  publish(encode(letter()));
+  run();
+  recorder_ = std::move(*DeadLetterRecorder::open(bus_, world_.sequencer, world_.clock, wakeup_));
+  run();
+  EXPECT_EQ(recorder_->counters().deliveries.value(), 1U);
+  EXPECT_EQ(world_.events().size(), 1U);
+}
+
 // The same letter once more is no news; what died again after its retry is.
 TEST_F(DeadLetterRecorderTest, DyingAgainAfterARetryIsRecordedOnceMore) {
   DeadLetter dead = letter();

@@ -79,7 +79,9 @@ TEST(WorkerThread, TellsWhetherItHasEndedInTime) {
   WorkerThread thread("test", wakeup, {&hanging}, [](auto, const Error&) {});
   hanging.begun.wait();
   thread.request_stop();
+  const std::uint64_t beats = thread.beats();
   EXPECT_FALSE(thread.ends_by(Clock::now() + std::chrono::milliseconds{1}));
+  EXPECT_EQ(thread.beats(), beats) << "it hangs";
   hanging.go_on.count_down();
   EXPECT_TRUE(thread.ends_by(Clock::now() + std::chrono::minutes{1}));
 }
@@ -119,6 +121,27 @@ TEST(WorkerThread, StepsNothingWhileItMayNot) {
   waiting.allowed = true;
   wakeup.notify();
   waiting.done.wait();
+}
+
+TEST(WorkerThread, StepsNothingAfterAFailure) {
+  Wakeup wakeup;
+  Countdown broken(0, true);
+  Waiting behind;
+  std::atomic<int> reports = 0;
+  const WorkerThread thread("test", wakeup, {&broken, &behind}, [&](auto, const Error&) {
+    ++reports;
+    wakeup.notify();
+  });
+  EXPECT_TRUE(thread.ends_by(std::chrono::steady_clock::now() + std::chrono::minutes{1}));
+  EXPECT_EQ(reports, 1);
+}
+
+TEST(WorkerThread, BeatsThoughItHasNothingToDo) {
+  Wakeup wakeup;
+  const WorkerThread thread("test", wakeup, {}, [](auto, const Error&) {});
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::minutes{1};
+  while (thread.beats() < 3 && std::chrono::steady_clock::now() < patience) wakeup.notify();
+  EXPECT_GE(thread.beats(), 3U);
 }
 
 TEST(Wakeup, ANotificationBeforeTheWaitIsNotLost) {

@@ -19,6 +19,7 @@ TEST(EventMessage, CarriesTheEnvelopeInItsHeaders) {
   EXPECT_EQ(message->subject, "citas.events.PE.appointment.requested");
   EXPECT_EQ(message->country, "PE");
   EXPECT_EQ(message->id, event.id.value().to_string());
+  EXPECT_EQ(find_header(message->headers, "Content-Type"), "application/cloudevents+json");
   EXPECT_EQ(find_header(message->headers, "ce-id"), message->id);
   EXPECT_EQ(find_header(message->headers, "ce-type"), "citas.appointment.requested.v1");
   EXPECT_EQ(find_header(message->headers, "ce-specversion"), "1.0");

@@ -115,6 +115,28 @@ TEST_F(ReconcilerTest, ARestartSendsNothingTwice) {
   start({});
   run(seconds{5});
   EXPECT_EQ(sent().size(), 1U);
+  EXPECT_EQ(reconciler_->redelivered().value(), 0U) << "the bus had it already";
+}
+
+// Pauses are longer than a bus knows what it has had.
+TEST_F(ReconcilerTest, EachAttemptIsSentOnce) {
+  start({.longest_pause = minutes{30}});
+  world_.request(kPeru);
+  run(minutes{30});
+  std::vector<std::string> expected;
+  for (int i = 1; i <= 7; ++i) expected.push_back(event_id(0) + "/" + std::to_string(i));
+  EXPECT_EQ(sent(), expected);
+}
+
+TEST_F(ReconcilerTest, WhatTheBusDoesNotTakeIsSentAgainAtOnce) {
+  world_.request(kPeru);
+  world_.request(kPeru);
+  broker_.limit_storage(0);  // full after the first
+  run(seconds{17});
+  EXPECT_EQ(sent().size(), 1U);
+  broker_.limit_storage({});
+  run(seconds{2});
+  EXPECT_THAT(sent(), ElementsAre(event_id(0) + "/1", event_id(1) + "/1"));
 }
 
 TEST_F(ReconcilerTest, ABusThatIsDownMeansLater) {
@@ -142,7 +164,12 @@ TEST_F(ReconcilerTest, WhatTheBusHasLostIsSentAgainAtOnce) {
 TEST_F(ReconcilerTest, EveryOneOfManyGetsItsTurnWithinTheBounds) {
   start({.page = 4, .max_per_scan = 10, .max_remembered = 8});
   for (int i = 0; i < 50; ++i) world_.request(kPeru);
-  run(seconds{28});
+  std::size_t before = 0;
+  for (int second = 0; second < 28; ++second) {
+    run(seconds{1});
+    EXPECT_LE(sent().size(), before + 10);
+    before = sent().size();
+  }
   auto ids = sent();
   std::ranges::sort(ids);
   EXPECT_EQ(std::ranges::unique(ids).begin() - ids.begin(), 50);

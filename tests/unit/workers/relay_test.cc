@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/unit/workers/log_world.h"
 #include "workers/memory/memory_bus.h"
 #include "workers/topology.h"
@@ -48,13 +50,20 @@ class RelayTest : public testing::Test {
     }
   }
   // A stream with foreign messages.
-  void publish_foreign(std::string_view subject) {
+  void publish_foreign(std::string_view subject, std::string_view id = {}) {
+    publish({.subject = std::string(subject), .headers = {}, .payload = "foreign"}, id);
+  }
+  void publish(const StoredMessage& message, std::string_view id = {}) {
     auto publisher = std::move(*bus_.open_publisher({}));
-    ASSERT_TRUE(publisher->publish(1, {.subject = subject,
-                                       .message_id = {},
-                                       .headers = {},
-                                       .payload = "foreign",
+    ASSERT_TRUE(publisher->publish(1, {.subject = message.subject,
+                                       .message_id = id,
+                                       .headers = message.headers,
+                                       .payload = message.payload,
                                        .expected_last_sequence = {}}));
+  }
+  void reconnect() {
+    broker_.set_up(false);
+    broker_.set_up(true);
   }
 
   LogWorld world_;
@@ -78,8 +87,11 @@ TEST_F(RelayTest, PublishesEverythingInOrder) {
 TEST_F(RelayTest, GoesOnWhereTheStreamEnds) {
   world_.request(kPeru);
   run(world_, *relay_of(world_));
-  world_.request(kPeru);
   auto relay = relay_of(world_);
+  run(world_, *relay);
+  EXPECT_EQ(relay->stats().published, 1U) << "by the one before";
+  EXPECT_EQ(relay->stats().lag_events, 0U);
+  world_.request(kPeru);
   run(world_, *relay);
   expect_copy_of(world_);
   EXPECT_EQ(relay->stats().rebuilds, 0U);
@@ -118,6 +130,7 @@ TEST_F(RelayTest, ABusThatIsDownIsWaitedFor) {
   EXPECT_FALSE(relay->step().value());
   EXPECT_EQ(relay->stats().lag_events, 1U);
   EXPECT_GE(relay->stats().lag, std::chrono::seconds{60});
+  EXPECT_EQ(relay->trouble(), "") << "the connection says why";
   broker_.set_up(true);
   run(world_, *relay);
   expect_copy_of(world_);
@@ -243,6 +256,35 @@ TEST_F(RelayTest, ADamagedMessageInTheMiddleIsFoundAndTheStreamReplaced) {
   expect_copy_of(world_);
   EXPECT_EQ(relay->stats().rebuilds, 1U);
   EXPECT_FALSE(bus_.consumer_info(kEventsStream, audit_consumer().durable));
+  reconnect();
+  run_for(std::chrono::seconds{5}, *relay);
+  EXPECT_EQ(relay->stats().rebuilds, 1U) << "it has been made up for";
+}
+
+// Its headers are the log's, or its bytes; so are those of the last one.
+TEST_F(RelayTest, AForgedMessageInTheMiddleIsFoundAndTheStreamReplaced) {
+  for (int i = 0; i < 3; ++i) world_.request(kPeru);
+  auto relay = relay_of(world_);
+  for (const bool has_other_bytes : {true, false}) {
+    run(world_, *relay);
+    std::vector<StoredMessage> all;
+    for (std::uint64_t i = 1; i <= 3; ++i) {
+      all.push_back(broker_.message(kEventsStream, i).value());
+    }
+    if (has_other_bytes) {
+      all[1].payload.back() = ' ';
+    } else {
+      std::ranges::find(all[1].headers, kHashHeader, &Header::name)->value.front() = 'x';
+    }
+    broker_.delete_stream(kEventsStream);
+    ASSERT_TRUE(ensure_streams(bus_));
+    for (const StoredMessage& message : all) publish(message);
+    reconnect();
+    reasons_.clear();
+    run_for(std::chrono::seconds{5}, *relay);
+    EXPECT_THAT(reasons_, ElementsAre(HasSubstr("event 2 "))) << has_other_bytes;
+    expect_copy_of(world_);
+  }
 }
 
 // Nobody connects anew, and the state of the stream says nothing of it.
@@ -297,6 +339,29 @@ TEST_F(RelayTest, AStreamThatIsNotSentAnyMoreIsReplaced) {
   EXPECT_EQ(relay->stats().rebuilds, 0U);
   run_for(std::chrono::seconds{2}, *relay);
   EXPECT_THAT(reasons_, ElementsAre(HasSubstr("event 1 ")));
+}
+
+// It may only be slow, or frozen: that is no reason to throw its streams away.
+TEST_F(RelayTest, AStreamOfWhichNothingIsHeardIsLeftAlone) {
+  for (int i = 0; i < 9; ++i) world_.request(kPeru);
+  auto relay = relay_of(world_);
+  run(world_, *relay);
+  broker_.mute(true);
+  reconnect();
+  run_for(milliseconds{100}, *relay);
+  broker_.refuse_looks(true);
+  run_for(std::chrono::seconds{20}, *relay);
+  EXPECT_THAT(reasons_, ElementsAre());
+  broker_.mute(false);
+  broker_.refuse_looks(false);
+  broker_.refuse_messages(true);
+  reconnect();
+  run_for(std::chrono::seconds{20}, *relay);
+  EXPECT_THAT(reasons_, ElementsAre());
+  broker_.refuse_messages(false);
+  run_for(std::chrono::seconds{20}, *relay);
+  EXPECT_THAT(reasons_, ElementsAre());
+  EXPECT_EQ(relay->trouble(), "");
 }
 
 TEST_F(RelayTest, ABusThatIsFullIsInTroubleUntilItTakesEventsAgain) {
@@ -374,6 +439,28 @@ TEST_F(RelayTest, AMessageDeletedWhileNothingHappensComesBack) {
   broker_.lose(kEventsStream, 4);
   run_for(std::chrono::seconds{3}, *relay);
   EXPECT_THAT(reasons_, ElementsAre(HasSubstr("lacks messages")));
+  expect_copy_of(world_);
+}
+
+TEST_F(RelayTest, OldMessagesPurgedWhileNothingHappensComeBack) {
+  for (int i = 0; i < 9; ++i) world_.request(kPeru);
+  auto relay = relay_of(world_);
+  run(world_, *relay);
+  broker_.purge(kEventsStream, 4);
+  run_for(std::chrono::seconds{3}, *relay);
+  EXPECT_THAT(reasons_, ElementsAre(HasSubstr("lacks messages")));
+  expect_copy_of(world_);
+}
+
+// Somebody else has published under the event's id, which the bus takes for the event.
+TEST_F(RelayTest, AnAcknowledgementOfAnotherPlaceIsNone) {
+  auto relay = relay_of(world_);
+  run(world_, *relay);
+  world_.request(kPeru);
+  publish_foreign("citas.events.PE.note");
+  publish_foreign("citas.events.PE.note", world_.events().at(0).id.value().to_string());
+  run_for(std::chrono::seconds{1}, *relay);
+  EXPECT_EQ(reasons_.size(), 1U) << "before anybody looks";
   expect_copy_of(world_);
 }
 
