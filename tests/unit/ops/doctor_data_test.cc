@@ -60,6 +60,16 @@ TEST(DoctorFolder, BelongsToSomebodyElse) {
   EXPECT_THAT(finding.what, HasSubstr("citas"));
 }
 
+TEST(DoctorFolder, LiesOnADiskThatIsReadOnly) {
+  FolderFacts facts = sound_folder();
+  facts.writable = false;
+  facts.on_read_only_disk = true;
+  const Finding finding = check_folder(facts);
+  EXPECT_EQ(finding.verdict, Verdict::kFail);
+  EXPECT_THAT(finding.what, HasSubstr("mounted read-only"));
+  EXPECT_THAT(finding.next, HasSubstr("disk-dying.md"));
+}
+
 TEST(DoctorFolder, HoldsFilesOfAnotherUser) {
   FolderFacts facts = sound_folder();
   facts.foreign = {"log/LOCK", "log/db/000012.log"};
@@ -132,6 +142,14 @@ TEST(DoctorLog, HasLostItsDatabase) {
   EXPECT_EQ(finding.verdict, Verdict::kFail);
   EXPECT_TRUE(finding.is_damage);
   EXPECT_THAT(finding.next, HasSubstr("corrupted-log.md"));
+}
+
+TEST(DoctorLog, CannotBeReadNow) {
+  const Finding finding = check_log(
+      {"data/log", true, failure(ErrorCode::kUnavailable, "its disk does not answer; see …")});
+  EXPECT_EQ(finding.verdict, Verdict::kFail);
+  EXPECT_FALSE(finding.is_damage);
+  EXPECT_EQ(finding.what, "its disk does not answer; see …");
 }
 
 TEST(DoctorLog, IsOfANewerVersion) {

@@ -317,6 +317,20 @@ TEST(DoctorPort, WhoListensEverywhereIsInTheWay) {
   EXPECT_FALSE(is_in_the_way(any4, {"::1", 8080}));
 }
 
+TEST(DoctorPort, WhoWantsToListenEverywhereIsInTheWayOfBoth) {
+  const ListeningSocket one4{"0100007F", 8080, 1};
+  const ListeningSocket one6{std::string(24, '0') + "01000000", 8080, 1};
+  EXPECT_TRUE(is_in_the_way(one4, {"::", 8080}));
+  EXPECT_TRUE(is_in_the_way(one6, {"::", 8080}));
+  EXPECT_FALSE(is_in_the_way(one6, {"0.0.0.0", 8080}));
+}
+
+TEST(DoctorPort, AnIpv4AddressOfAnIpv6SocketIsInTheWay) {
+  const ListeningSocket mapped{"0000000000000000FFFF00000100007F", 8080, 1};
+  EXPECT_TRUE(is_in_the_way(mapped, kListen));
+  EXPECT_FALSE(is_in_the_way(mapped, {"127.0.0.2", 8080}));
+}
+
 TEST(DoctorServer, HasALineForEachPart) {
   const Findings findings =
       check_server("http://x", std::string(R"({"status":"unavailable","parts":[
