@@ -40,9 +40,7 @@ void add_methods(std::string& allow, const Route& route) {
 }
 
 std::string_view take_base(std::string_view& path) {
-  const bool versioned = path.starts_with(kVersionedBase) && path.size() > kVersionedBase.size() &&
-                         path[kVersionedBase.size()] == '/';
-  if (!versioned) return {};
+  if (!path.starts_with(kVersionedBase)) return {};
   path.remove_prefix(kVersionedBase.size());
   return kVersionedBase;
 }

@@ -213,6 +213,16 @@ TEST_F(Events, HaveAHead) {
                   {"hash", to_hex(head.hash)}}));
 }
 
+// Durable, and not yet committed: as long as its batch has not been answered, nobody sees it.
+TEST_F(Events, HaveAHeadThatIsCommitted) {
+  const std::string before = api.get("/events/head").body;
+  api.stop_writes();
+  ASSERT_TRUE(api.log.append(
+      {.records = {{.bytes = "{}", .time = api.clock.now(), .tags = {}}}, .results = {}}));
+  ASSERT_EQ(api.log.head().position, Position{7});
+  EXPECT_EQ(api.get("/events/head").body, before);
+}
+
 TEST_F(Events, AreNotSentAgainWhileTheyAreTheSame) {
   const std::vector<std::string> changing{"/events/head", "/events", "/events?tag=insured:00500",
                                           "/events?limit=6", "/events?from=7"};
