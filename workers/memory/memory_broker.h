@@ -96,6 +96,16 @@ class MemoryBroker {
     std::uint64_t deliveries;
     std::uint64_t consumer_sequence;
   };
+  // Sources take part in a consumer's group from their first poll until they leave.
+  void join(const std::string& stream, const std::string& durable) {
+    ++members_[{stream, durable}];
+  }
+  void leave(const std::string& stream, const std::string& durable) {
+    --members_[{stream, durable}];
+  }
+  int members(const std::string& stream, const std::string& durable) {
+    return members_[{stream, durable}];
+  }
   // Hands out what is due to the consumer now: redeliveries first. Nothing if it does not exist.
   void deliver(std::string_view stream, std::string_view durable, std::size_t limit,
                const std::function<void(const Delivery&)>& visit);
@@ -151,6 +161,7 @@ class MemoryBroker {
   bool refuse_messages_ = false;
   std::optional<std::uint64_t> max_bytes_;
   std::uint64_t starts_ = 1;
+  std::map<std::pair<std::string, std::string>, int> members_;  // by stream and durable
   std::map<std::string, Stream, std::less<>> streams_;
 };
 

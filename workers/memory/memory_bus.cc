@@ -40,8 +40,12 @@ class MemorySource final : public MessageSource {
         stream_(spec.stream),
         durable_(spec.durable),
         header_names_(std::move(names)) {}
+  ~MemorySource() override { leave(); }
+  MemorySource(const MemorySource&) = delete;
+  MemorySource& operator=(const MemorySource&) = delete;
 
   void poll(std::size_t limit, std::vector<Message>& out) override {
+    join();
     if (!broker_.up()) return;
     broker_.deliver(stream_, durable_, limit, [&](const MemoryBroker::Delivery& delivery) {
       const StoredMessage& stored = delivery.message;
@@ -56,8 +60,10 @@ class MemorySource final : public MessageSource {
   }
 
   // Nothing is received before it is polled.
-  void discard() override {}
-  void leave() override {}
+  void discard() override { join(); }
+  void leave() final {
+    if (std::exchange(is_member_, false)) broker_.leave(stream_, durable_);
+  }
 
   Status ack(const Message& message) override {
     if (!broker_.up()) return disconnected();
@@ -72,6 +78,9 @@ class MemorySource final : public MessageSource {
   Status term(const Message& message) override { return ack(message); }
 
  private:
+  void join() {
+    if (!std::exchange(is_member_, true)) broker_.join(stream_, durable_);
+  }
   Headers wanted(const Headers& all) const {
     Headers copied;
     for (const std::string& name : header_names_) {
@@ -84,6 +93,7 @@ class MemorySource final : public MessageSource {
   std::string stream_;
   std::string durable_;
   std::vector<std::string> header_names_;
+  bool is_member_ = false;
 };
 
 }  // namespace

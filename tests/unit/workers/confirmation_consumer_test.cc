@@ -110,6 +110,13 @@ TEST_F(ConfirmationConsumerTest, WhatAnswersThisLogIsTaken) {
             world_.log.identity().source());
 }
 
+TEST_F(ConfirmationConsumerTest, WhileItPausesItTakesNoPart) {
+  for (const int members : {1, 0, 1}) {
+    members == 0 ? consumer_->pause() : run();
+    EXPECT_EQ(broker_.members(kConfirmationsStream, "confirmations"), members);
+  }
+}
+
 TEST_F(ConfirmationConsumerTest, ARefusalBecomesARejection) {
   const auto appointment = world_.request(kPeru);
   publish("citas.confirmations.PE", encode(refused(appointment)));

@@ -31,6 +31,14 @@ TEST_F(ProcessorTest, WhatItSaysNamesTheLogThatAsked) {
   }
 }
 
+TEST_F(ProcessorTest, WhileItPausesItTakesNoPart) {
+  for (const int members : {1, 0, 1}) {
+    members == 0 ? processor_->pause() : run(1);
+    EXPECT_EQ(broker_.members(kEventsStream, "processor-PE"), members);
+    EXPECT_EQ(broker_.members(kRedeliverStream, "redeliver-PE"), members);
+  }
+}
+
 TEST_F(ProcessorTest, RefusesByTheRules) {
   rules_.refused = {1};
   const auto mine = world_.request(kPeru);

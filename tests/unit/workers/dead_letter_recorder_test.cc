@@ -62,6 +62,13 @@ TEST_F(DeadLetterRecorderTest, WhatAnotherLogsMessageLedToIsLeftToItsServer) {
   EXPECT_EQ(ack_pending(), 1U);
 }
 
+TEST_F(DeadLetterRecorderTest, WhileItPausesItTakesNoPart) {
+  for (const int members : {1, 0, 1}) {
+    members == 0 ? recorder_->pause() : run();
+    EXPECT_EQ(broker_.members(kDeadLettersStream, "dead-letters"), members);
+  }
+}
+
 TEST_F(DeadLetterRecorderTest, ALetterIsPutOnRecord) {
   publish(encode(letter()));
   run();

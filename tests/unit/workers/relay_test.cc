@@ -341,6 +341,23 @@ TEST_F(RelayTest, AStreamThatIsNotSentAnyMoreIsReplaced) {
   EXPECT_THAT(reasons_, ElementsAre(HasSubstr("event 1 ")));
 }
 
+// Another server that comes to use the bus compares with a consumer of the same name.
+TEST_F(RelayTest, ItTakesPartInTheAuditsConsumerOnlyWhileItCompares) {
+  const auto members = [&] { return broker_.members(kEventsStream, audit_consumer().durable); };
+  for (int i = 0; i < 9; ++i) world_.request(kPeru);
+  auto relay = relay_of(world_);
+  run_for(std::chrono::seconds{5}, *relay);
+  EXPECT_EQ(members(), 0) << "all has been compared";
+  broker_.mute(true);
+  reconnect();
+  run_for(std::chrono::seconds{1}, *relay);
+  EXPECT_EQ(members(), 1);
+  broker_.refuse_messages(true);
+  reconnect();
+  run_for(std::chrono::seconds{1}, *relay);
+  EXPECT_EQ(members(), 0) << "it does not even know whose the streams are";
+}
+
 // It may only be slow, or frozen: that is no reason to throw its streams away.
 TEST_F(RelayTest, AStreamOfWhichNothingIsHeardIsLeftAlone) {
   for (int i = 0; i < 9; ++i) world_.request(kPeru);
