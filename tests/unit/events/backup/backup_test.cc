@@ -245,6 +245,20 @@ TEST_F(Backup, AnotherFutureOfTheLogSharesOnlyThePast) {
   }
 }
 
+// A log that was restored to before the end of its backups, and has not grown since.
+TEST_F(Backup, ALogThatEndsBeforeItsBackupsSharesWhatItHolds) {
+  grow(log_, 12);
+  const Manifest before = create_backup();
+  ASSERT_TRUE(restore_to_place(before, {.until = Position{6}}));
+  const auto log = open_place();
+  now_ += std::chrono::hours{1};
+  const auto created = create(*log, codec_, store_, now_, {});
+  ASSERT_TRUE(created) << created.error().message;
+  EXPECT_EQ(created->backup.end().head.position, Position{6});
+  EXPECT_EQ(created->backup.segments.front(), before.segments.front());
+  EXPECT_TRUE(check_all(store_));
+}
+
 // Whatever step of creating and pruning a crash cuts short: all backups that are listed are whole,
 // none is lost that was to be kept, and the next run leaves nothing behind.
 TEST_F(Backup, ACrashBetweenAnyTwoStepsIsHarmless) {
