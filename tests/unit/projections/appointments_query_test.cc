@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "projections/appointments/cursor.h"
 #include "projections/fold.h"
 #include "tests/unit/projections/read_model.h"
 
@@ -129,6 +130,50 @@ TEST_F(AppointmentsQueryTest, ACursorIsGoodForItsOwnQuestionOnly) {
   EXPECT_EQ(list_error({.order = Order::kDescending}, {2, cursor}), ErrorCode::kInvalidArgument);
   EXPECT_EQ(list_error({.country = country("PE")}, {2, cursor}), ErrorCode::kInvalidArgument);
   EXPECT_EQ(list("00001", {}, {.limit = 7, .cursor = cursor}).total, 5u);
+}
+
+TEST_F(AppointmentsQueryTest, EachFilterIsPartOfTheQuestion) {
+  request_some(5);
+  const std::vector<AppointmentsFilter> filters{
+      {},
+      {.status = RequestStatus::kPending},
+      {.lifecycle = Lifecycle::kRequested},
+      {.country = country("PE")},
+      {.from = kNow},
+      {.from = kNow - std::chrono::hours{1}},
+      {.to = kNow + std::chrono::hours{9}},
+      {.to = kNow + std::chrono::hours{8}},
+  };
+  for (std::size_t asked = 0; asked < filters.size(); ++asked) {
+    const std::string cursor = list("00001", filters[asked], {.limit = 2}).next_cursor;
+    for (std::size_t other = 0; other < filters.size(); ++other) {
+      const auto page = query_.list(kDefaultTenant, insured("00001"), filters[other],
+                                    {.limit = 2, .cursor = cursor});
+      EXPECT_EQ(page.has_value(), other == asked) << asked << " " << other;
+    }
+  }
+}
+
+TEST_F(AppointmentsQueryTest, ACursorBelongsToItsTime) {
+  request_some(5);
+  const auto page_at = [&](std::uint64_t as_of, std::string_view cursor) {
+    return query_.list_as_of(Position{as_of}, kDefaultTenant, insured("00001"), {},
+                             {.limit = 2, .cursor = cursor});
+  };
+  const std::string then = page_at(4, "").value().next_cursor;
+  EXPECT_TRUE(page_at(4, then));
+  EXPECT_EQ(page_at(5, then).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(list_error({}, {2, then}), ErrorCode::kInvalidArgument);
+  const std::string now = list("00001", {}, {.limit = 2}).next_cursor;
+  EXPECT_EQ(page_at(5, now).error().code, ErrorCode::kInvalidArgument);
+}
+
+// Nobody can make one who does not know the log's secret.
+TEST(CursorTest, BelongsToItsLog) {
+  const SortKey seen{kNow, AppointmentId{}};
+  const std::string cursor = make_cursor(seen, "question", "secret");
+  EXPECT_EQ(parse_cursor(cursor, "question", "secret"), seen);
+  EXPECT_EQ(parse_cursor(cursor, "question", "another").error().code, ErrorCode::kInvalidArgument);
 }
 
 TEST_F(AppointmentsQueryTest, ACursorWithAnyCharacterChangedIsRefused) {

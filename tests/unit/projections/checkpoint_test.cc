@@ -68,6 +68,18 @@ TEST_F(CheckpointTest, DoesNotFitAnotherLog) {
             ErrorCode::kFailedPrecondition);
 }
 
+TEST_F(CheckpointTest, AnotherLogIsCalledThat) {
+  MemoryEventLog other(LogIdentity{LogId{uuid(8)}});
+  const Status fits = verify(initial_checkpoint(log_, kModel), other, kModel);
+  EXPECT_NE(fits.error().message.find("is of another log"), std::string::npos);
+}
+
+TEST_F(CheckpointTest, DoesNotFitAnotherEpoch) {
+  Checkpoint checkpoint = checkpoint_at(log_, 4);
+  checkpoint.head.epoch = Epoch{checkpoint.head.epoch.value() + 1};
+  EXPECT_EQ(verify(checkpoint, log_, kModel).error().code, ErrorCode::kFailedPrecondition);
+}
+
 TEST_F(CheckpointTest, DoesNotFitALogThatEndsBeforeIt) {
   MemoryEventLog older(kTestLog);
   History(older).random_steps(3);

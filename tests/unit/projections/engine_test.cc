@@ -95,6 +95,8 @@ TEST(EngineTest, LagIsToldInEventsAndTime) {
   model.history.append_event(event);
   EXPECT_EQ(model.engine->status()[0].lag_events, 1u);
   EXPECT_EQ(model.engine->status()[0].lag, std::chrono::seconds{1'000});
+  model.clock.set_wall_time(kNow);  // back, to before the event
+  EXPECT_EQ(model.engine->status()[0].lag, std::chrono::milliseconds{0});
   model.catch_up();
   EXPECT_EQ(model.engine->status()[0].lag_events, 0u);
   EXPECT_TRUE(model.engine->status()[0].serving);

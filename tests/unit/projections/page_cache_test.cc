@@ -85,6 +85,34 @@ TEST_F(PageCacheTest, AnOlderPageDoesNotReplaceANewerOne) {
   EXPECT_EQ(text(cache, "a"), "[2]");
 }
 
+// Views taken while a commit is being written are of one revision, and name one position or the
+// next.
+TEST_F(PageCacheTest, OfPagesOfOneRevisionTheLaterStays) {
+  PageCache cache(kPlenty);
+  AppointmentsPage earlier = page_of("[1]");
+  AppointmentsPage later = page_of("[2]");
+  earlier.reflected = Position{8};
+  later.reflected = Position{9};
+  cache.keep("a", store_, revision(), later);
+  cache.keep("a", store_, revision(), earlier);
+  EXPECT_EQ(text(cache, "a"), "[2]");
+  EXPECT_EQ(cache.find("a", store_)->reflected, Position{9}) << "which its store does not name yet";
+}
+
+TEST_F(PageCacheTest, WhatIsReplacedTakesNoRoom) {
+  PageCache cache(kPlenty);
+  std::vector<std::size_t> bytes;
+  for (std::uint64_t position = 1; position <= 5; ++position) {
+    write("a", position);
+    cache.keep("a", store_, revision(), page_of(std::string(position % 2 == 0 ? 9 : 500, 'x')));
+    bytes.push_back(cache.stats().bytes);
+  }
+  EXPECT_EQ(cache.stats().pages, 1u);
+  EXPECT_EQ(bytes[2], bytes[0]);
+  EXPECT_EQ(bytes[4], bytes[0]);
+  EXPECT_EQ(bytes[0] - bytes[1], 500u - 9u);
+}
+
 TEST_F(PageCacheTest, APageIsOfItsOwnStoreOnly) {
   PageCache cache(kPlenty);
   const std::shared_ptr<const ReadStore> other = std::make_shared<MemoryReadStore>();

@@ -63,6 +63,24 @@ TEST_F(PendingAppointmentsTest, OldestComeFirstAndOnlyThoseBeforeTheTime) {
   EXPECT_THAT(pending(at_ms(1'000)), IsEmpty());
 }
 
+TEST_F(PendingAppointmentsTest, PagesGoOnBehindTheLastSeen) {
+  for (const auto& [id, ms] : {std::pair(1, 2'000), {2, 1'000}, {3, 1'000}, {4, 3'000}}) {
+    request(static_cast<unsigned char>(id), ms);
+  }
+  model_.catch_up();
+  std::vector<AppointmentId> seen;
+  std::optional<PendingCursor> after;
+  for (;;) {
+    const auto page = query_.requested_before(kFarAway, after, 1).value();
+    if (page.empty()) break;
+    ASSERT_LT(seen.size(), 4u);
+    seen.push_back(page.front().appointment);
+    after = PendingCursor{page.front().requested_at, page.front().requested};
+  }
+  EXPECT_THAT(seen, ElementsAre(ref(2).appointment, ref(3).appointment, ref(1).appointment,
+                                ref(4).appointment));
+}
+
 TEST_F(PendingAppointmentsTest, WhatIsAnsweredLeaves) {
   const AppointmentRef confirmed = request(1, 1);
   const AppointmentRef rejected = request(2, 2);

@@ -8,6 +8,7 @@
 #include <future>
 #include <utility>
 
+#include "tests/support/forwarding_log.h"
 #include "tests/unit/projections/read_model.h"
 #include "tests/unit/projections/watched_store.h"
 
@@ -139,6 +140,64 @@ TEST_F(RunnerTest, StoppedItHasCommittedWhatItApplied) {
   EXPECT_EQ(runner.position(), Position{3 * kBatch});
   ASSERT_TRUE(runner.run_to(kEnd, kBatch, go_on));
   EXPECT_EQ(entries_of(*store_), expected());
+}
+
+// A log that cannot be read for once, behind some event.
+class FailingLog final : public ForwardingLog {
+ public:
+  using ForwardingLog::ForwardingLog;
+
+  Status read(Position after, std::size_t limit, const RecordVisitor& visit) const override {
+    bool failed = false;
+    const Status read = ForwardingLog::read(after, limit, [&](const RecordView& record) {
+      failed = record.position == fails_once_at;
+      return !failed && visit(record);
+    });
+    if (!failed) return read;
+    fails_once_at = Position{};
+    return failure(ErrorCode::kUnavailable, "the log was told to fail");
+  }
+
+  mutable Position fails_once_at;
+};
+
+// What had been applied of the batch by then is not applied again on top of itself.
+TEST_F(RunnerTest, AfterAFailedReadItGoesOnFromTheCommitBefore) {
+  FailingLog log(log_);
+  for (const bool steps : {true, false}) {
+    const auto store = std::make_shared<MemoryReadStore>();
+    ProjectionRunner runner(log, codec_, projection_, store,
+                            initial_checkpoint(log, model_of(projection_, codec_)));
+    log.fails_once_at = Position{kBatch + kBatch / 2};
+    const auto run = [&]() -> Status {
+      if (!steps) return runner.run_to(kEnd, kBatch, go_on);
+      for (;;) {
+        const auto applied = runner.step(kBatch);
+        if (!applied) return failure(applied.error());
+        if (*applied == 0) return {};
+      }
+    };
+    EXPECT_EQ(run().error().code, ErrorCode::kUnavailable);
+    EXPECT_EQ(runner.position(), Position{kBatch});
+    const Status again = run();
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_EQ(entries_of(*store), expected());
+    EXPECT_EQ(runner.checkpoint().digest, digest_of(expected()));
+  }
+}
+
+// What a checkpoint tells apart.
+TEST_F(RunnerTest, AModelIsOfItsProjectionsVersionAndOfItsCodecs) {
+  class Newer final : public Projection {
+   public:
+    std::string_view name() const override { return "newer"; }
+    std::uint32_t version() const override { return 7; }
+    Status apply(const Event&, ReadModelBatch&) const override { return {}; }
+  };
+  const Codec codec(
+      {{"citas.appointment.requested.v0", "citas.appointment.requested.v1", nullptr}});
+  EXPECT_EQ(model_of(Newer(), codec),
+            (ModelVersion{.name = "newer", .version = 7, .codec_revision = 1}));
 }
 
 TEST_F(RunnerTest, ATargetBehindTheLogIsAnError) {
