@@ -27,7 +27,8 @@ Error unreadable(Position position, const rocksdb::Status& status) {
   return rocksdb_error("read position " + std::to_string(position.value()), status);
 }
 
-// Syncs the head marker behind the writer's back: at most one batch later.
+// Syncs the head marker behind the writer's back: at most one batch later. Its end waits for a sync
+// that has begun.
 class MarkerSync {
  public:
   explicit MarkerSync(HeadMarker& marker)
@@ -90,10 +91,6 @@ class Log final : public RocksDbEventLog {
         head_(opened.end.head),
         committed_(opened.end.head.position.value()) {
     if (marker_) marker_sync_.emplace(*marker_);
-  }
-
-  ~Log() override {
-    if (marker_sync_) static_cast<void>(marker_sync_->wait());
   }
 
   // Events behind the marker were durable but perhaps never acknowledged: now they count.

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <rocksdb/db.h>
 
+#include <array>
 #include <chrono>
 #include <fstream>
 #include <functional>
@@ -179,6 +180,32 @@ TEST_F(LogDamage, ALogOfTheFormatBeforeIsTakenOver) {
     EXPECT_EQ(format, "2");
     ASSERT_TRUE(database.db().Delete({}, database.tags(), std::string(24, '\0')).ok());
   });
+  expect_refused(ErrorCode::kCorruption);
+}
+
+// As where one of them has lost what came last, or all of them have.
+TEST_F(LogDamage, WriteMarksThatDisagreeWithEachOtherOrWithTheLogAreNoticed) {
+  append(3);
+  std::string sound;
+  with_database([&](LogDatabase& database) {
+    ASSERT_TRUE(database.db().Get({}, database.tags(), std::string(24, '\0'), &sound).ok());
+  });
+  WriteMark behind = decode_write_mark(sound).value();
+  behind.position = Position{2};
+  const auto write = [&](std::size_t family, const std::string& mark) {
+    with_database([&](LogDatabase& database) {
+      const std::array families{database.tags(), database.results(), database.result_list()};
+      const std::string key(24 + 8 * family, '\0');
+      ASSERT_TRUE(database.db().Put({}, families[family], key, mark).ok());
+    });
+  };
+  for (const std::size_t family : {0, 1, 2}) {
+    write(family, encode(behind));
+    expect_refused(ErrorCode::kCorruption);
+    write(family, sound);
+  }
+  EXPECT_TRUE(open(Mode::kReadOnly));
+  for (const std::size_t family : {0, 1, 2}) write(family, encode(behind));
   expect_refused(ErrorCode::kCorruption);
 }
 
