@@ -114,6 +114,8 @@ TEST(RecordDeadLetterTest, Decides) {
        record(2),
        kNothing},
       {"discarded", {recorded(), discarded()}, record(0), kNothing},
+      {"of a retry that never was", {recorded()}, record(9), kNothing},
+      {"discarded, of a retry that never was", {recorded(), discarded()}, record(9), kNothing},
   });
 }
 
