@@ -221,6 +221,28 @@ Result<OpenedLog> open_beside_writer(const fs::path& folder, const LogStorage& s
                    std::nullopt};
 }
 
+Result<OpenedLog> open_for_reading(const fs::path& folder, FolderLock lock, bool must_match,
+                                   const LogStorage& storage) {
+  auto database = LogDatabase::open(folder / "db", LogDatabase::Access::kRead, storage);
+  if (!database) return failure(database.error());
+  const auto checked = check(folder, *database, must_match, storage);
+  if (!checked) return failure(checked.error());
+  return OpenedLog{std::move(lock),  *std::move(database), checked->meta, checked->end,
+                   checked->written, checked->marked,      std::nullopt};
+}
+
+// Read-only: what RocksDB's recovery would delete is still there when it is refused.
+Result<Checked> check_before_writing(const fs::path& folder, const LogStorage& storage) {
+  const auto database = LogDatabase::open(folder / "db", LogDatabase::Access::kRead, storage);
+  if (!database) return failure(database.error());
+  return check(folder, *database, /*must_match=*/true, storage);
+}
+
+fs::path absolute_folder(const fs::path& given) {
+  fs::path folder = fs::absolute(given).lexically_normal();
+  return folder.has_filename() ? folder : folder.parent_path();  // "log/"
+}
+
 Error not_ours(const Error& why, bool writing) {
   Error told{why.code, "event log: " + why.message};
   if (why.code == ErrorCode::kFailedPrecondition) {
@@ -236,8 +258,7 @@ Error not_ours(const Error& why, bool writing) {
 Result<OpenedLog> open_log(const fs::path& given, IdSource& ids, RocksDbEventLog::Mode mode,
                            const LogStorage& storage) {
   const bool writing = mode == RocksDbEventLog::Mode::kWrite;
-  fs::path folder = fs::absolute(given).lexically_normal();
-  if (!folder.has_filename()) folder = folder.parent_path();  // "log/"
+  const fs::path folder = absolute_folder(given);
   // To RocksDB, what this user may not see is not there.
   if (const Status accessible = check_accessible(folder); !accessible) {
     return failure(accessible.error().code, "event log: " + accessible.error().message);
@@ -255,21 +276,15 @@ Result<OpenedLog> open_log(const fs::path& given, IdSource& ids, RocksDbEventLog
   }
   auto lock = writing ? FolderLock::for_writing(folder) : FolderLock::for_reading(folder);
   if (!lock) return failure(not_ours(lock.error(), writing));
-  std::optional<Checked> checked;
-  {
-    if (const Status found = find_or_create(folder, ids, writing, storage); !found) {
-      return failure(found.error());
-    }
-    auto database = LogDatabase::open(folder / "db", LogDatabase::Access::kRead, storage);
-    if (!database) return failure(database.error());
-    const auto result = check(folder, *database, mode != RocksDbEventLog::Mode::kInspect, storage);
-    if (!result) return failure(result.error());
-    if (!writing) {
-      return OpenedLog{*std::move(lock), *std::move(database), result->meta, result->end,
-                       result->written,  result->marked,       std::nullopt};
-    }
-    checked = *result;
+  if (const Status found = find_or_create(folder, ids, writing, storage); !found) {
+    return failure(found.error());
   }
+  if (!writing) {
+    const bool must_match = mode != RocksDbEventLog::Mode::kInspect;
+    return open_for_reading(folder, *std::move(lock), must_match, storage);
+  }
+  const auto checked = check_before_writing(folder, storage);
+  if (!checked) return failure(checked.error());
   return open_for_writing(folder, *std::move(lock), *checked, storage);
 }
 

@@ -123,6 +123,8 @@ class Log final : public RocksDbEventLog {
   }
 
  private:
+  // All that `batch` writes; `next` goes on to where the log ends then.
+  rocksdb::WriteBatch stage(const AppendBatch& batch, ChainState& next) const;
   Status mark(const Head& head);
   Result<Head> poison(const Error& error);
   Result<Head> placed_elsewhere(const Error& error);
@@ -177,6 +179,23 @@ Result<Head> Log::append(const AppendBatch& batch) {
   // folder by now.
   if (const Status placed = check_in_place(); !placed) return placed_elsewhere(placed.error());
   ChainState next = state_;
+  rocksdb::WriteBatch writes = stage(batch, next);
+  rocksdb::WriteOptions synced;
+  synced.sync = true;
+  if (const auto written = database_.db().Write(synced, &writes); !written.ok()) {
+    return poison(rocksdb_error("append", written));
+  }
+  if (const Status marked = mark(next.head); !marked) return poison(marked.error());
+  // After it: whoever takes the folder from now on finds what is acknowledged.
+  if (const Status placed = check_in_place(); !placed) return poison(placed.error());
+  state_ = next;
+  ++batches_;
+  const std::lock_guard lock(head_mutex_);
+  head_ = state_.head;
+  return head_;
+}
+
+rocksdb::WriteBatch Log::stage(const AppendBatch& batch, ChainState& next) const {
   rocksdb::WriteBatch writes;
   for (const NewRecord& record : batch.records) {
     const std::string stored = extend(next, record.time, record.bytes);
@@ -192,19 +211,7 @@ Result<Head> Log::append(const AppendBatch& batch) {
                listed_key(listed_at(result, state_.head.position), result.key), result.value);
   }
   database_.merge(writes, next.head.position, batches_ + 1);
-  rocksdb::WriteOptions synced;
-  synced.sync = true;
-  if (const auto written = database_.db().Write(synced, &writes); !written.ok()) {
-    return poison(rocksdb_error("append", written));
-  }
-  if (const Status marked = mark(next.head); !marked) return poison(marked.error());
-  // After it: whoever takes the folder from now on finds what is acknowledged.
-  if (const Status placed = check_in_place(); !placed) return poison(placed.error());
-  state_ = next;
-  ++batches_;
-  const std::lock_guard lock(head_mutex_);
-  head_ = state_.head;
-  return head_;
+  return writes;
 }
 
 void Log::commit(Position position) {
