@@ -66,6 +66,32 @@ class RelayTest : public testing::Test {
     broker_.set_up(true);
   }
 
+  // What came of a minute in which two servers filled the streams over each other's.
+  struct Rivalry {
+    std::string told_us, told_them;
+    bool we_kept_away = false;
+  };
+  // Neither may do so without pause.
+  Rivalry fight(LogWorld& other, Relay& mine, Relay& theirs) {
+    Rivalry rivalry;
+    for (int i = 0; i < 60 * 4; ++i) {
+      for (Relay* relay : {&mine, &theirs}) EXPECT_TRUE(relay->step());
+      for (LogWorld* world : {&world_, &other}) world->clock.advance(milliseconds{250});
+      rivalry.we_kept_away |= !mine.bus_is_ours();
+    }
+    EXPECT_LE(mine.stats().rebuilds + theirs.stats().rebuilds, 10U);
+    rivalry.told_us = mine.trouble();
+    rivalry.told_them = theirs.trouble();
+    return rivalry;
+  }
+  // The other one has ended.
+  void expect_peace(Relay& mine) {
+    run_for(std::chrono::minutes{6}, mine);
+    expect_copy_of(world_);
+    run_for(std::chrono::minutes{15}, mine);
+    EXPECT_EQ(mine.trouble(), "");
+  }
+
   LogWorld world_;
   MemoryBroker broker_{world_.clock};
   MemoryBus bus_{broker_};
@@ -592,19 +618,11 @@ TEST_F(RelayTest, AnotherServerOnTheSameBusIsToldAndNotFoughtWithoutPause) {
   auto mine = relay_of(world_);
   run(world_, *mine);
   auto theirs = relay_of(other);
-  for (int i = 0; i < 60 * 4; ++i) {
-    for (Relay* relay : {mine.get(), theirs.get()}) ASSERT_TRUE(relay->step());
-    for (LogWorld* world : {&world_, &other}) world->clock.advance(milliseconds{250});
-  }
-  EXPECT_THAT(mine->trouble(), HasSubstr("another server, of " + other.log.identity().source()));
-  EXPECT_THAT(theirs->trouble(), HasSubstr("another server"));
-  EXPECT_LE(mine->stats().rebuilds + theirs->stats().rebuilds, 10U);
-
+  const Rivalry rivalry = fight(other, *mine, *theirs);
+  EXPECT_THAT(rivalry.told_us, HasSubstr("another server, of " + other.log.identity().source()));
+  EXPECT_THAT(rivalry.told_them, HasSubstr("another server"));
   theirs.reset();
-  run_for(std::chrono::minutes{6}, *mine);
-  expect_copy_of(world_);
-  run_for(std::chrono::minutes{15}, *mine);
-  EXPECT_EQ(mine->trouble(), "");
+  expect_peace(*mine);
 }
 
 // A folder that was copied and started beside the first: one identity, one epoch, two futures. What
@@ -620,22 +638,12 @@ TEST_F(RelayTest, AServerOfACopyOfTheLogIsToldAndNotFoughtWithoutPause) {
   copy.request(kChile);
   copy.request(kChile);
   world_.request(kPeru);
-  bool has_kept_away = false;
-  for (int i = 0; i < 60 * 4; ++i) {
-    for (Relay* relay : {mine.get(), theirs.get()}) ASSERT_TRUE(relay->step());
-    for (LogWorld* world : {&world_, &copy}) world->clock.advance(milliseconds{250});
-    has_kept_away |= !mine->bus_is_ours();
-  }
-  EXPECT_TRUE(has_kept_away) << "what the other's countries answer is nobody's here";
-  EXPECT_THAT(mine->trouble(), HasSubstr("another server, of a copy of this very log"));
-  EXPECT_THAT(theirs->trouble(), HasSubstr("another server, of a copy of this very log"));
-  EXPECT_LE(mine->stats().rebuilds + theirs->stats().rebuilds, 10U);
-
+  const Rivalry rivalry = fight(copy, *mine, *theirs);
+  EXPECT_TRUE(rivalry.we_kept_away) << "what the other's countries answer is nobody's here";
+  EXPECT_THAT(rivalry.told_us, HasSubstr("another server, of a copy of this very log"));
+  EXPECT_THAT(rivalry.told_them, HasSubstr("another server, of a copy of this very log"));
   theirs.reset();
-  run_for(std::chrono::minutes{6}, *mine);
-  expect_copy_of(world_);
-  run_for(std::chrono::minutes{15}, *mine);
-  EXPECT_EQ(mine->trouble(), "");
+  expect_peace(*mine);
   EXPECT_TRUE(mine->bus_is_ours());
 }
 
