@@ -17,6 +17,7 @@ extern "C" {
 #include <cerrno>
 #include <utility>
 
+#include "events/base/synced_file.h"
 #include "workers/nats/server_probe.h"
 #include "workers/nats/server_process.h"
 
@@ -153,7 +154,7 @@ Status ManagedServer::launch() {
   const auto port = pick_port();
   if (!port) return failure(port.error());
   port_ = *port;
-  auto written = write_private_file(config_path_, config_text(options_, port_, user_, password_));
+  auto written = replace_file(config_path_, config_text(options_, port_, user_, password_));
   if (!written) return written;
   supervisor_ = std::jthread([this](const std::stop_token& stop) { supervise(stop); });
   // From here on the pid file is of this server, not of an earlier one.

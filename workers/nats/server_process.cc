@@ -23,6 +23,7 @@
 
 #include "events/base/check.h"
 #include "events/base/hex.h"
+#include "events/base/synced_file.h"
 
 namespace citas::workers {
 namespace {
@@ -123,22 +124,6 @@ std::string random_hex(std::size_t bytes) {
   return to_hex(random);
 }
 
-Status write_private_file(const std::filesystem::path& path, const std::string& content) {
-  const std::string temporary = path.string() + ".new";
-  const int file = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (file < 0) return failure(system_error("creating " + temporary));
-  const bool chmodded = fchmod(file, 0600) == 0;
-  const ssize_t written = write(file, content.data(), content.size());
-  close(file);
-  if (!chmodded || written != static_cast<ssize_t>(content.size())) {
-    return failure(system_error("writing " + temporary));
-  }
-  if (rename(temporary.c_str(), path.c_str()) != 0) {
-    return failure(system_error("renaming " + temporary));
-  }
-  return {};
-}
-
 Result<pid_t> spawn_server(const std::string& program, const std::filesystem::path& config,
                            const std::filesystem::path& output) {
   std::string program_copy = program;
@@ -150,13 +135,14 @@ Result<pid_t> spawn_server(const std::string& program, const std::filesystem::pa
   const pid_t parent = getpid();
   const pid_t child = fork();
   if (child == 0) become_server(arguments.data(), file, parent);
-  close(file);
-  if (child < 0) return failure(system_error("starting " + program));
-  return child;
+  const auto started =
+      child < 0 ? Result<pid_t>(failure(system_error("starting " + program))) : child;
+  close(file);  // which may say something else of its own
+  return started;
 }
 
 Status write_pid_file(const std::filesystem::path& path, pid_t pid) {
-  return write_private_file(path, std::to_string(pid) + " " + start_time(pid) + "\n");
+  return replace_file(path, std::to_string(pid) + " " + start_time(pid) + "\n");
 }
 
 std::optional<pid_t> running_server(const std::filesystem::path& pid_file,

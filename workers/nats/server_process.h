@@ -26,9 +26,6 @@ Result<std::uint16_t> pick_port();
 // `bytes` random bytes from the kernel, in hex.
 std::string random_hex(std::size_t bytes);
 
-// Writes a file with mode 0600, replacing it atomically.
-Status write_private_file(const std::filesystem::path& path, const std::string& content);
-
 // Starts `program -c config` in a process group of its own, output appended to `output`. The child
 // is killed when the calling thread ends. Inherits no other descriptor.
 Result<pid_t> spawn_server(const std::string& program, const std::filesystem::path& config,

@@ -5,6 +5,7 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
+#include "events/base/synced_file.h"
 #include "tests/support/temp_folder.h"
 #include "tests/unit/workers/fan_out.h"
 #include "workers/nats/nats_bus.h"
@@ -22,7 +23,7 @@ using std::chrono::milliseconds;
 class PlainServer {
  public:
   PlainServer() : port_(*pick_port()) {
-    const auto written = write_private_file(
+    const auto written = replace_file(
         config(), "host: 127.0.0.1\nport: " + std::to_string(port_) + "\nlog_file: \"" +
                       (folder_.path() / "log").string() + "\"\njetstream { store_dir: \"" +
                       store().string() + "\", max_file_store: 1GB }\n");

@@ -1,6 +1,10 @@
 // Time, ids and digests: what outside text may and may not become.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <csignal>
+#include <fstream>
+#include <iterator>
 #include <set>
 #include <thread>
 
@@ -9,6 +13,7 @@
 #include "events/base/hex.h"
 #include "events/base/number.h"
 #include "events/base/sha256.h"
+#include "events/base/synced_file.h"
 #include "events/base/traceparent.h"
 #include "events/ids.h"
 #include "tests/support/events.h"
@@ -177,6 +182,41 @@ TEST(Folder, OneThatCannotBeSyncedIsNamedWithTheReason) {
   EXPECT_EQ(synced.error().code, ErrorCode::kUnavailable);
   EXPECT_EQ(synced.error().message,
             "cannot sync folder " + missing.string() + ": No such file or directory");
+}
+
+std::string content_of(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+TEST(ReplacedFile, IsTheOwnersAlone) {
+  const testing::TempFolder folder;
+  const auto file = folder.path() / "file";
+  std::ofstream(file.string() + ".new") << "left by a killed run, for all to read";
+  std::filesystem::permissions(file.string() + ".new", std::filesystem::perms{0644});
+  ASSERT_TRUE(replace_file(file, "one"));
+  ASSERT_TRUE(replace_file(file, "two"));
+  EXPECT_EQ(content_of(file), "two");
+  EXPECT_EQ(std::filesystem::status(file).permissions(), std::filesystem::perms{0600});
+  EXPECT_FALSE(std::filesystem::exists(file.string() + ".new"));
+}
+
+// A write that stops halfway gives no reason by itself.
+TEST(ReplacedFile, IsAsItWasWhereItCannotBeWrittenToItsEndAndWhyIsTold) {
+  const testing::TempFolder folder;
+  const auto file = folder.path() / "file";
+  ASSERT_TRUE(replace_file(file, "before"));
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit was{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &was), 0);
+  const rlimit small{.rlim_cur = 10, .rlim_max = was.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const Status written = replace_file(file, std::string(100, 'x'));
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &was), 0);
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().message, "cannot write " + file.string() + ".new: File too large");
+  EXPECT_EQ(content_of(file), "before");
+  EXPECT_FALSE(std::filesystem::exists(file.string() + ".new"));
 }
 
 TEST(Folder, ALockKnowsWhetherItsFolderIsStillInItsPlace) {
