@@ -14,6 +14,7 @@
 #include "events/rocksdb/rocksdb_log_import.h"
 #include "ops/citas/exit_codes.h"
 #include "ops/citas/free_space.h"
+#include "ops/citas/new_log.h"
 #include "ops/citas/offline_log.h"
 #include "ops/citas/print_json.h"
 
@@ -219,6 +220,16 @@ Status check_apart(const std::filesystem::path& backups, const std::filesystem::
   return {};
 }
 
+// What is restored among the backups is taken for one of them, or for what may be cleared away.
+Status check_target(const std::filesystem::path& backups, const std::filesystem::path& data) {
+  if (const Status fit = check_is_no_log(data); !fit) return fit;
+  std::error_code error;
+  if (!std::filesystem::exists(backups, error) || !lies_in(data, backups)) return {};
+  return failure(ErrorCode::kInvalidArgument,
+                 "--data: " + data.string() + " is or lies in the folder of the backups, " +
+                     backups.string() + "; name a folder apart from it");
+}
+
 }  // namespace
 
 int create_backup(const BackupTarget& target, const std::filesystem::path& data,
@@ -305,6 +316,7 @@ int restore_backup(const BackupTarget& target, const std::filesystem::path& data
   backup::RestoreOptions options;
   const auto parsed = parse_until(until);
   if (!parsed) return refuse(parsed.error());
+  if (const Status fit = check_target(target.backups, data); !fit) return refuse(fit.error());
   options.until = *parsed;
   const auto store = FileBackupStore::open(target.backups, FileBackupStore::Access::kRead);
   if (!store) return refuse(store.error());

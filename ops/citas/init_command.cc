@@ -38,6 +38,7 @@ int init(const std::filesystem::path& data, Output output) {
                    "event log: there is one in " + describe_place(data / "log") +
                        ", and it is left alone; citas serve goes on with it"});
   }
+  if (const Status fit = check_is_no_log(data); !fit) return refuse(fit.error());
   const auto begun = OfflineLog::open(data, RocksDbEventLog::Mode::kWrite);
   if (!begun) return refuse(begun.error());
   print_begun((*begun)->log(), data, output);

@@ -63,10 +63,21 @@ bool has_log(const fs::path& data) {
   return fs::exists(folder / "db", ignored) || fs::exists(folder / "HEAD", ignored);
 }
 
+Status check_is_no_log(const fs::path& data) {
+  std::error_code ignored;
+  if (!fs::exists(data / "HEAD", ignored) || !fs::exists(data / "db", ignored)) return {};
+  return failure(
+      ErrorCode::kFailedPrecondition,
+      fmt::format(
+          "--data: {} is a log itself, not the folder that holds one; name {}", data.string(),
+          fs::absolute(data / ".").lexically_normal().parent_path().parent_path().string()));
+}
+
 Status check_may_begin_log(const fs::path& data, bool must_exist) {
   std::error_code ignored;
   // A restore that has not finished is told by whoever opens the log.
   if (has_log(data) || fs::exists(data / "log.restoring", ignored)) return {};
+  if (const Status fit = check_is_no_log(data); !fit) return fit;
   if (must_exist) return no_log(data, "and --existing-log demands one");
   const std::vector<std::string> copies = copies_in(data);
   if (copies.empty()) return {};

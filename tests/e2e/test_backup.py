@@ -246,6 +246,16 @@ def test_never_to_before_the_first_event(small, tmp_path, until):
     assert not data.exists()
 
 
+@pytest.mark.parametrize("within", [".", "log.of.yesterday"])
+def test_never_among_the_backups(small, tmp_path, within):
+    backups = tmp_path / "backups"
+    shutil.copytree(small.folder / "backups", backups)
+    before = sorted(path.name for path in backups.iterdir())
+    refused = citas("backup", "restore", "--backups", backups, "--data", backups / within)
+    assert refused.returncode == 2 and "folder of the backups" in refused.stderr
+    assert sorted(path.name for path in backups.iterdir()) == before
+
+
 def test_never_over_a_log(small):
     before = citas("verify", "--data", small.data).stdout
     refused = citas("backup", "restore", "--backups", small.folder / "backups", "--data", small.data)

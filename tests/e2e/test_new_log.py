@@ -53,6 +53,28 @@ def test_a_log_that_is_gone_is_not_begun_anew(new_server):
     assert len(told(server, BEGUN)) == 1 and not told(server), "only by the very first"
 
 
+def test_a_log_is_no_data_folder(new_server, tmp_path):
+    """--data ./data/log, by mistake: nothing is begun within it, nor restored into it."""
+    server = new_server("--nats", "none").start()
+    server.client.book("00001", 1)
+    backups = ("--backups", tmp_path / "backups")
+    assert citas("backup", "create", "--data", server.data, *backups).returncode == 0
+    server.stop()
+    log = server.data / "log"
+    before = sorted(path.name for path in log.iterdir())
+    for command in (
+        ("serve", "--listen", "127.0.0.1:0", "--nats", "none"),
+        ("init",),
+        ("backup", "restore", *backups),
+    ):
+        result = citas(*command, "--data", log)
+        assert result.returncode == 1 and result.stdout == "", command
+        (line,) = result.stderr.splitlines()
+        assert line == f"citas: --data: {log} is a log itself, not the folder that holds one; name {server.data}"
+    assert sorted(path.name for path in log.iterdir()) == before
+    server.start().stop()
+
+
 def test_a_new_log_is_begun_by_who_has_decided(new_server):
     server = new_server("--nats", "none").start()
     server.client.book("00001", 1)

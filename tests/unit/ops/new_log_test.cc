@@ -14,6 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::AllOf;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -55,6 +56,19 @@ TEST(NewLog, MayNotBeBegunBesideTheCopiesOfAnother) {
   EXPECT_THAT(refusal(folder.path()),
               AllOf(HasSubstr("projections and bus beside it hold"), HasSubstr("citas init"),
                     HasSubstr("restore-to-a-point-in-time.md"), Not(HasSubstr("--existing-log"))));
+}
+
+// --data ./data/log, by mistake: the empty log would lie within the one that was meant.
+TEST(NewLog, MayNotBeBegunWithinAnother) {
+  const citas::testing::TempFolder folder;
+  const fs::path log = folder.path() / "log";
+  put(log / "HEAD");
+  put(log / "db" / "CURRENT");
+  for (const fs::path& given : {log, log / ""}) {
+    EXPECT_THAT(refusal(given),
+                AllOf(HasSubstr("is a log itself"), EndsWith("name " + folder.path().string())));
+  }
+  EXPECT_EQ(refusal(folder.path()), "");
 }
 
 TEST(NewLog, IsNotHinderedByWhatNoServerHasMade) {
