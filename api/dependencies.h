@@ -48,7 +48,8 @@ struct Rebuild {
   State state = State::kRunning;
   projections::Progress progress;
   std::optional<bool> identical;  // once completed: whether it equals what was served
-  std::string reason;             // why it failed
+  // Why it failed; or, once completed, why what was served could not be compared with it.
+  std::string reason;
 };
 
 struct ProjectionState {

@@ -80,6 +80,7 @@ void ProjectionsAdmin::rebuild(const std::string& name, std::stop_token stop) {
   if (result) {
     state.state = api::Rebuild::State::kCompleted;
     state.identical = result->is_identical();
+    if (result->unreadable) state.reason = result->unreadable->message;
     state.progress = {result->events, result->events, result->duration};
   } else {
     state.state = api::Rebuild::State::kFailed;

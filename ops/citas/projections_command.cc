@@ -78,7 +78,8 @@ Result<Rebuilt> rebuild_folder(const Target& target, const std::string& name) {
   const auto rebuilt =
       (*engine)->rebuild(name, {}, [&](const projections::Progress& p) { bar.update(p); });
   if (!rebuilt) return failure(rebuilt.error());
-  return Rebuilt{name, rebuilt->is_identical(), rebuilt->events, rebuilt->duration};
+  return Rebuilt{name, rebuilt->is_identical(), rebuilt->events, rebuilt->duration,
+                 rebuilt->unreadable ? rebuilt->unreadable->message : ""};
 }
 
 std::optional<Json> find(const Json& list, const std::string& name) {
@@ -131,7 +132,8 @@ Result<Rebuilt> rebuild_server(const Target& target, const std::string& name) {
         "the rebuild failed: " + member_or(*ended, "reason", std::string("no reason given")));
   }
   const projections::Progress progress = progress_of(*ended);
-  return Rebuilt{name, member_or(*ended, "identical", false), progress.done, progress.elapsed};
+  return Rebuilt{name, member_or(*ended, "identical", false), progress.done, progress.elapsed,
+                 text_member(*ended, "reason")};
 }
 
 }  // namespace
@@ -169,9 +171,14 @@ void print_rebuilt(const Rebuilt& rebuilt) {
   const double rate = static_cast<double>(rebuilt.events) / std::max(seconds, 0.001);
   fmt::print("{}: rebuilt from {} events in {:.1f} s ({} events/s)\n", rebuilt.name,
              with_commas(rebuilt.events), seconds, with_commas(static_cast<std::uint64_t>(rate)));
-  fmt::print("{} the one that it replaced{}\n",
-             rebuilt.identical ? "identical to" : "DIFFERENT from",
-             rebuilt.identical ? "" : ": what had been served was wrong");
+  if (rebuilt.identical) {
+    fmt::print("identical to the one that it replaced\n");
+  } else if (rebuilt.unreadable.empty()) {
+    fmt::print("DIFFERENT from the one that it replaced: what had been served was wrong\n");
+  } else {
+    fmt::print("the one that it replaced could not be read, and so not be compared: {}\n",
+               rebuilt.unreadable);
+  }
 }
 
 int rebuild_projection(const Target& target, const std::string& name) {
@@ -179,10 +186,12 @@ int rebuild_projection(const Target& target, const std::string& name) {
   const auto rebuilt = rebuild(target, name);
   if (!rebuilt) return refuse(rebuilt.error());
   if (target.output == Output::kJson) {
-    print_json(Json{{"name", rebuilt->name},
-                    {"identical", rebuilt->identical},
-                    {"events", rebuilt->events},
-                    {"seconds", seconds_of(*rebuilt)}});
+    Json json{{"name", rebuilt->name},
+              {"identical", rebuilt->identical},
+              {"events", rebuilt->events},
+              {"seconds", seconds_of(*rebuilt)}};
+    if (!rebuilt->unreadable.empty()) json["unreadable"] = rebuilt->unreadable;
+    print_json(json);
   } else {
     print_rebuilt(*rebuilt);
   }

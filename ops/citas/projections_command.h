@@ -17,6 +17,7 @@ struct Rebuilt {
   bool identical = false;  // to the one that it replaced
   std::uint64_t events = 0;
   std::chrono::milliseconds duration{0};
+  std::string unreadable;  // why that one could not be read; empty: it could
 };
 double seconds_of(const Rebuilt& rebuilt);
 // Rebuilds one, and returns when that has ended. The errors are for the operator.

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from harness import wait_until
+from harness import citas, wait_until
 
 INSUREDS = [f"{number:05}" for number in range(1, 9)]
 FOLDERS = ["bus", "countries", "projections"]
@@ -80,6 +80,23 @@ def damage_rows_of(insured, projection):
     with path.open("r+b") as table:
         table.seek(at)
         table.write(b"#")
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_rebuild_says_that_the_old_one_could_not_be_read(new_server, running):
+    server = new_server("--nats", "none").start()
+    book_some(server.client, 1, 200)
+    server.stop()
+    damage_rows_of(INSUREDS[-1], server.data / "projections/appointments_by_insured")
+    if running:
+        server.start()
+    where = ("--url", server.client.url) if running else ("--data", server.data)
+    rebuilt = citas("projections", "rebuild", "appointments_by_insured", *where, "--quiet")
+    assert rebuilt.returncode == 4
+    assert "the one that it replaced could not be read, and so not be compared: " in rebuilt.stdout
+    assert "wrong" not in rebuilt.stdout and "orruption" in rebuilt.stdout
+    again = citas("projections", "rebuild", "appointments_by_insured", *where, "--quiet")
+    assert again.returncode == 0 and "identical to" in again.stdout
 
 
 def test_a_damaged_read_model_mends_itself(new_server):
