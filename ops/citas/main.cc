@@ -34,6 +34,24 @@ void add_tour(CLI::App& app, Action& action) {
   command.callback([options, &action] { action = [options] { return tour(*options); }; });
 }
 
+// "citas backup restore", as far as it was understood.
+std::string command_of(const CLI::App& app) {
+  const auto chosen = app.get_subcommands();
+  return app.get_name() + (chosen.empty() ? "" : " " + command_of(*chosen.front()));
+}
+
+// In one line, and of what it does not know the first: behind that, the parser guesses.
+std::string describe(const CLI::ParseError& error, const CLI::App& app) {
+  const std::string command = command_of(app);
+  const std::string help = "; see " + command + " --help";
+  const auto unknown = app.remaining(/*recurse=*/true);
+  // What it does not know is not missing.
+  if (!unknown.empty()) {
+    return "'" + unknown.front() + "' is no command or option of " + command + help;
+  }
+  return error.what() + help;
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"citas: medical appointments as an event log that can prove what happened", "citas"};
   app.set_version_flag("--version", "citas " CITAS_VERSION);
@@ -53,15 +71,10 @@ int run(int argc, char** argv) {
   add_tour(app, action);
   try {
     app.parse(argc, argv);
-  } catch (const CLI::RequiredError& error) {
-    // What it does not know is not missing.
-    const auto unknown = app.remaining(/*recurse=*/true);
-    if (unknown.empty()) return app.exit(error) == 0 ? kExitOk : kExitUsage;
-    return refuse({ErrorCode::kInvalidArgument, "'" + unknown.front() +
-                                                    "' is no command or option of citas here; see "
-                                                    "citas --help"});
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+    // Help and version are none.
+    if (error.get_exit_code() == 0) return app.exit(error);
+    return refuse({ErrorCode::kInvalidArgument, describe(error, app)});
   }
   return action();
 }

@@ -1,11 +1,15 @@
 #include "ops/citas/serve.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
+#include <cstring>
 
+#include "events/base/synced_file.h"
 #include "ops/citas/exit_codes.h"
 #include "ops/citas/fanout.h"
 #include "ops/citas/service_manager.h"
@@ -23,16 +27,33 @@ namespace {
 constexpr std::size_t kThreads = 90;
 constexpr std::size_t kThreadsForCountry = 3;
 
-// Atomic, so that whoever waits for the file never reads half of it.
-Status write_address(const std::filesystem::path& file, const std::string& url) {
-  const std::filesystem::path unfinished = file.string() + ".new";
-  std::ofstream out(unfinished);
-  out << url << '\n';
-  out.close();
-  std::error_code error;
-  if (out) std::filesystem::rename(unfinished, file, error);
-  if (out && !error) return {};
-  return failure(ErrorCode::kUnavailable, "--address-file: cannot write " + file.string());
+Status write_address(const std::filesystem::path& file, std::string_view text) {
+  const Status written = replace_file(file, text);
+  if (written) return {};
+  return failure(written.error().code, "--address-file: " + written.error().message);
+}
+
+// Before anything is begun: one that cannot be written keeps a server from starting, not from going
+// on. Leaves what is there, which may be a running server's.
+Status check_address(const std::filesystem::path& file) {
+  struct stat there {};
+  if (::lstat(file.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
+    return failure(ErrorCode::kInvalidArgument,
+                   "--address-file: " + file.string() + " is there, and is no file");
+  }
+  const std::string unfinished = file.string() + ".new";
+  if (const Status can = write_synced(unfinished, ""); !can) {
+    return failure(can.error().code, "--address-file: " + can.error().message);
+  }
+  ::unlink(unfinished.c_str());
+  return {};
+}
+
+// What an earlier server has left is no address of this one.
+Status clear_address(const std::filesystem::path& file) {
+  if (::unlink(file.c_str()) == 0 || errno == ENOENT) return {};
+  return failure(ErrorCode::kUnavailable,
+                 "--address-file: cannot delete " + file.string() + ": " + std::strerror(errno));
 }
 
 // Whether anybody reads it is no matter to the server.
@@ -70,7 +91,7 @@ Status check(const ServeOptions& options) {
                      "--workers " + std::string(country.text()) + ": not among --countries");
     }
   }
-  return {};
+  return options.address_file ? check_address(*options.address_file) : Status{};
 }
 
 // What is wrong, or what it is doing, in one line.
@@ -122,8 +143,11 @@ Result<std::unique_ptr<System>> start(const ServeOptions& options, JsonLog& log,
                                       const std::function<void(const Error&)>& on_fatal,
                                       ServiceManager& manager) {
   const StartExtension extension(manager);
-  return System::start(options, log, on_fatal,
-                       [&](const std::string& stage) { manager.status(stage); });
+  return System::start(
+      options, log, on_fatal,
+      {.on_stage = [&](const std::string& stage) { manager.status(stage); },
+       .on_log_held =
+           [&] { return options.address_file ? clear_address(*options.address_file) : Status{}; }});
 }
 
 // What is wrong with a worker, or with its bus, which comes first.
@@ -157,8 +181,8 @@ void supervise(const ProcessorRunner& runner, const std::string& bus_url, Shutdo
 WorkerHooks hooks_of_worker(std::chrono::milliseconds check_limit, ShutdownSignal& shutdown,
                             JsonLog& log) {
   const auto on_fatal = [&](std::string_view piece, const Error& error) {
+    if (!shutdown.request(exit_code_of(error))) return;
     log.error("fatal", {{"piece", piece}, {"reason", std::string_view(error.message)}});
-    shutdown.request(exit_code_of(error));
   };
   // Its thread can be neither joined nor ended, so there is no end in order: as after a kill, the
   // next process finds the try counted.
@@ -178,6 +202,13 @@ WorkerHooks hooks_of_worker(std::chrono::milliseconds check_limit, ShutdownSigna
 int refuse_start(const Error& error, ServiceManager& manager) {
   manager.status(error.message);
   return refuse(error);
+}
+
+// Why, where it has not been said before.
+void tell_stopping(const ShutdownSignal& shutdown, ServiceManager& manager, JsonLog& log) {
+  manager.stopping();
+  if (shutdown.cause().empty()) return log.info("stopping");
+  log.info("stopping", {{"signal", std::string_view(shutdown.cause())}});
 }
 
 }  // namespace
@@ -201,14 +232,13 @@ int serve(const ServeOptions& options, LogLevel log_level) {
   if (!system) return refuse_start(system.error(), manager);
   const std::string url = options.listen.url((*system)->port());
   if (options.address_file) {
-    const Status written = write_address(*options.address_file, url);
-    if (!written) return refuse(written.error());
+    const Status written = write_address(*options.address_file, url + '\n');
+    if (!written) return refuse_start(written.error(), manager);
   }
   greet(url, options);
   log.info("serving", {{"url", std::string_view(url)}});
   supervise(**system, url, shutdown, manager, log);
-  log.info("stopping");
-  manager.stopping();
+  tell_stopping(shutdown, manager, log);
   manager.status("finishing what was accepted");
   system->reset();
   log.info("stopped");
@@ -220,7 +250,7 @@ int run_worker(const WorkerOptions& options, LogLevel log_level) {
   Systemd manager;
   JsonLog log(log_level);
   const auto rules = load_country_rules(options.country_rules);
-  if (!rules) return refuse(rules.error());
+  if (!rules) return refuse_start(rules.error(), manager);
   const auto own = rules->find(options.country);
   const Codec codec;
   const SystemClock clock;
@@ -229,11 +259,11 @@ int run_worker(const WorkerOptions& options, LogLevel log_level) {
                              options.data / "countries" / options.country.text(),
                              own == rules->end() ? workers::ConfiguredRules{} : own->second, codec,
                              clock, hooks_of_worker(options.check_limit, shutdown, log));
-  if (!runner) return refuse(runner.error());
+  if (!runner) return refuse_start(runner.error(), manager);
   const std::string bus_url = workers::without_credentials(options.nats, "");
   log.info("processing", {{"country", options.country.text()}, {"bus", std::string_view(bus_url)}});
   supervise(**runner, bus_url, shutdown, manager, log);
-  manager.stopping();
+  tell_stopping(shutdown, manager, log);
   runner->reset();
   log.info("stopped");
   return shutdown.exit_code();

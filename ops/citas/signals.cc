@@ -4,6 +4,17 @@
 #include <unistd.h>
 
 namespace citas::ops {
+namespace {
+
+// The kernel's own, such as of a terminal's Ctrl-C, are from nobody.
+std::string describe(const siginfo_t& signal) {
+  const bool is_own = signal.si_code == SI_USER && signal.si_pid == ::getpid();
+  if (is_own) return {};
+  const std::string name = signal.si_signo == SIGINT ? "SIGINT" : "SIGTERM";
+  return signal.si_pid == 0 ? name : name + " from process " + std::to_string(signal.si_pid);
+}
+
+}  // namespace
 
 ShutdownSignal::ShutdownSignal() {
   sigemptyset(&signals_);
@@ -19,7 +30,10 @@ bool ShutdownSignal::wait(std::chrono::milliseconds timeout) {
   timespec limit{};
   limit.tv_sec = seconds.count();
   limit.tv_nsec = std::chrono::nanoseconds(timeout - seconds).count();
-  return sigtimedwait(&signals_, nullptr, &limit) > 0;
+  siginfo_t signal{};
+  if (sigtimedwait(&signals_, &signal, &limit) <= 0) return false;
+  cause_ = describe(signal);
+  return true;
 }
 
 bool ShutdownSignal::request(int exit_code) {

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <string>
 
 namespace citas::ops {
 
@@ -16,12 +17,15 @@ class ShutdownSignal {
   ShutdownSignal();
   // True once a signal or request() has come; else false after `timeout`.
   bool wait(std::chrono::milliseconds timeout);
+  // Which signal has come, and from which process; empty when it was request(), or none.
+  const std::string& cause() const { return cause_; }
   // Asks for a shutdown with this exit code, from any thread. The first code stays; true for it.
   bool request(int exit_code);
   int exit_code() const { return exit_code_; }
 
  private:
   sigset_t signals_;
+  std::string cause_;  // of the thread that waits
   std::atomic<int> exit_code_{0};
 };
 

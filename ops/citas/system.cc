@@ -35,17 +35,18 @@ System::System(const ServeOptions& options, JsonLog& log,
       on_fatal_(std::move(on_fatal)),
       disk_(options.data / "log") {}
 
-Result<std::unique_ptr<System>> System::start(
-    const ServeOptions& options, JsonLog& log, std::function<void(const Error&)> on_fatal,
-    const std::function<void(const std::string&)>& on_stage) {
+Result<std::unique_ptr<System>> System::start(const ServeOptions& options, JsonLog& log,
+                                              std::function<void(const Error&)> on_fatal,
+                                              const StartHooks& hooks) {
   std::unique_ptr<System> system(new System(options, log, std::move(on_fatal)));
   if (const Status measured = system->measure_disk(); !measured) return failure(measured.error());
-  on_stage("opening the log");
+  hooks.on_stage("opening the log");
   if (const Status opened = system->open_log(); !opened) return failure(opened.error());
-  on_stage("opening the read models");
+  if (const Status held = hooks.on_log_held(); !held) return failure(held.error());
+  hooks.on_stage("opening the read models");
   if (const Status opened = system->open_projections(); !opened) return failure(opened.error());
   system->make_sequencer();
-  on_stage("starting the bus");
+  hooks.on_stage("starting the bus");
   if (const Status started = system->start_fanout(); !started) return failure(started.error());
   if (const Status started = system->start_http(); !started) return failure(started.error());
   system->watch_disk();

@@ -36,15 +36,22 @@
 
 namespace citas::ops {
 
+// What happens while a system starts.
+struct StartHooks {
+  // Told what the start is about to do.
+  std::function<void(const std::string&)> on_stage;
+  // The log is this process's: before, another server may be using whatever is named to this one.
+  std::function<Status()> on_log_held;
+};
+
 class System final : public api::HealthPort {
  public:
   // Starts everything; serves when it returns. `on_fatal` may be called on any thread, once the
   // system can no longer keep its promises: the process must end. Errors are one line for the
   // operator, with what to do.
-  // `on_stage` is told what the start is about to do.
-  static Result<std::unique_ptr<System>> start(
-      const ServeOptions& options, JsonLog& log, std::function<void(const Error&)> on_fatal,
-      const std::function<void(const std::string&)>& on_stage);
+  static Result<std::unique_ptr<System>> start(const ServeOptions& options, JsonLog& log,
+                                               std::function<void(const Error&)> on_fatal,
+                                               const StartHooks& hooks);
   // Finishes what was accepted, flushes, and stops, in the order in which facts flow.
   ~System() override;
 

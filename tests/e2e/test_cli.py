@@ -4,7 +4,9 @@ import contextlib
 import http.server
 import json
 import os
+import re
 import shutil
+import socket
 import subprocess
 import threading
 
@@ -266,14 +268,49 @@ def test_a_missing_folder_is_one_clear_line(tmp_path):
     assert len(result.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize("place", ["none/address", "folder", "pipe"])
+def test_an_address_that_cannot_be_written_is_told_before_anything_is_begun(tmp_path, place):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    refused = citas("serve", "--data", tmp_path / "data", "--listen", "127.0.0.1:0", "--nats", "none",
+                    "--address-file", tmp_path / place)
+    assert refused.returncode in (1, 2) and refused.stdout == ""
+    (line,) = refused.stderr.splitlines()
+    assert line.startswith("citas: --address-file: ") and str(tmp_path / place) in line
+    assert re.search(r": No such file or directory$|is there, and is no file$", line)
+    assert not (tmp_path / "data").exists()
+    assert (tmp_path / "folder").is_dir() and (tmp_path / "pipe").is_fifo()
+
+
 def test_an_address_that_cannot_be_written_is_no_address(tmp_path):
     address = tmp_path / "address"
     (tmp_path / "address.new").symlink_to("/dev/full")
     refused = citas("serve", "--data", tmp_path / "data", "--nats", "none", "--listen", "127.0.0.1:0",
                     "--address-file", address)
     assert refused.returncode == 1
-    assert f"--address-file: cannot write {address}" in refused.stderr
+    assert f"--address-file: cannot sync {address}.new: " in refused.stderr
     assert not os.path.lexists(address)
+
+
+def test_an_address_of_before_is_gone_before_anybody_waits_for_the_new_one(tmp_path):
+    address = tmp_path / "address"
+    address.write_text("http://127.0.0.1:1\n")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        refused = citas("serve", "--data", tmp_path / "data", "--listen", listen, "--nats", "none",
+                        "--address-file", address)
+    assert refused.returncode == 1, refused.stderr
+    assert not address.exists() and not (tmp_path / "address.new").exists()
+
+
+def test_the_address_of_a_running_server_is_left_alone_by_one_that_is_refused(new_server):
+    server = new_server("--nats", "none").start()
+    address = server.folder / "address"
+    before = address.read_text()
+    refused = citas("serve", "--data", server.data, "--listen", "127.0.0.1:0", "--nats", "none",
+                    "--address-file", address)
+    assert refused.returncode == 1 and "in use by another process" in refused.stderr
+    assert address.read_text() == before
 
 
 def test_version_and_help():
@@ -291,6 +328,20 @@ def test_an_unknown_command_is_named(command):
     refused = citas(*command)
     assert refused.returncode == 2 and refused.stdout == ""
     assert refused.stderr.startswith(f"citas: '{command[-1]}' is no command or option"), refused.stderr
+
+
+def test_the_first_of_what_is_not_known_is_named_in_one_line():
+    refused = citas("serve", "--bogus", "x", "--other", "y", "a", "b")
+    assert refused.returncode == 2
+    assert refused.stderr == "citas: '--bogus' is no command or option of citas serve; see citas serve --help\n"
+
+
+@pytest.mark.parametrize("arguments", [["worker"], ["serve", "--access-log", "some"], ["serve", "--listen"]])
+def test_any_other_wrong_usage_is_one_line_too(arguments):
+    refused = citas(*arguments)
+    assert refused.returncode == 2 and refused.stdout == ""
+    assert refused.stderr.startswith("citas: --") and refused.stderr.count("\n") == 1, refused.stderr
+    assert refused.stderr.endswith(f"; see citas {arguments[0]} --help\n")
 
 
 def test_a_missing_command_is_named():
