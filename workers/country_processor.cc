@@ -220,11 +220,12 @@ Status CountryProcessor::check_mark() {
 }
 
 Status CountryProcessor::start_over(const std::string& log_source) {
-  const bool is_new = store_->mark().log_source.empty();
+  const std::string was = store_->mark().log_source;
   forget_messages();
   if (auto emptied = store_->reset(log_source); !emptied) return emptied;
   // A new store has asked for everything already.
-  if (is_new) return {};
+  if (was.empty()) return {};
+  options_.on_start_over(was, log_source);
   mark_fits_ = true;
   events_keeper_.distrust();
   begin_behind_mark();

@@ -38,6 +38,7 @@
 // One processor per store, and one store per country and bus. One thread; counters() from any.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -63,6 +64,10 @@ struct ProcessorOptions {
   // Before the second try; doubles with each further one.
   std::chrono::milliseconds first_backoff{200};
   std::chrono::milliseconds longest_backoff{std::chrono::seconds{30}};
+  // A store was emptied that held what came of events of `was` (as origin_of() says), since the
+  // stream's are of `is`; both may be the same, where it went another way.
+  std::function<void(const std::string& was, const std::string& is)> on_start_over =
+      [](const std::string&, const std::string&) {};
 };
 
 class CountryProcessor final : public Piece {

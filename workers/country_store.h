@@ -93,8 +93,8 @@ class CountryStoreHome {
  public:
   virtual ~CountryStoreHome() = default;
   // Opens the store, or makes one where there is none; one at a time. FailedPrecondition: another
-  // process holds it, or it is of an unknown format. Corruption: it is damaged. Unavailable: the
-  // disk does not let it be opened now.
+  // process holds it, or it is of another country or an unknown format. Corruption: it is damaged.
+  // Unavailable: the disk does not let it be opened now.
   virtual Result<std::unique_ptr<CountryStore>> open() = 0;
   // Deletes a store that nobody has open. What stays of it is seen when it is opened.
   virtual void discard() = 0;

@@ -20,10 +20,6 @@ void join(std::unique_ptr<workers::WorkerThread>& thread, workers::NatsBus& bus,
   thread.reset();
 }
 
-std::string name_of(const ProcessorRunner& runner) {
-  return "processor-" + std::string(runner.country().text());
-}
-
 }  // namespace
 
 Result<RulesByCountry> load_country_rules(const std::optional<std::filesystem::path>& file) {
@@ -41,16 +37,22 @@ Result<RulesByCountry> load_country_rules(const std::optional<std::filesystem::p
   return rules;
 }
 
-workers::ProcessorKeeper::Hooks note_stores(JsonLog& log) {
-  return {.on_store_lost =
-              [&log](std::string_view piece, const Error& error) {
-                log.error("a country's store has failed and will be opened again",
-                          {{"piece", piece}, {"reason", std::string_view(error.message)}});
-              },
-          .on_store_back =
-              [&log](std::string_view piece) {
-                log.info("the country's store is open again", {{"piece", piece}});
-              }};
+void note_stores(WorkerHooks& hooks, JsonLog& log) {
+  hooks.store.on_store_lost = [&log](std::string_view piece, const Error& error) {
+    log.error("a country's store has failed and will be opened again",
+              {{"piece", piece}, {"reason", std::string_view(error.message)}});
+  };
+  hooks.store.on_store_back = [&log](std::string_view piece) {
+    log.info("the country's store is open again", {{"piece", piece}});
+  };
+  hooks.on_store_emptied = [&log](std::string_view piece, const std::string& was,
+                                  const std::string& is) {
+    log.warning(was == is
+                    ? "the country's store does not fit the events on the bus and is filled again"
+                    : "the country's store was of another log than the bus, or of another future "
+                      "of it, and is filled again; see whether --data and --nats belong together",
+                {{"piece", piece}, {"was", std::string_view(was)}, {"is", std::string_view(is)}});
+  };
 }
 
 Result<std::unique_ptr<ProcessorRunner>> ProcessorRunner::start(
@@ -61,8 +63,13 @@ Result<std::unique_ptr<ProcessorRunner>> ProcessorRunner::start(
   auto bus = workers::NatsBus::open(nats, runner->wakeup_);
   if (!bus) return failure(bus.error());
   runner->bus_ = *std::move(bus);
-  auto keeper = workers::ProcessorKeeper::open(
-      country, *runner->bus_, runner->home_, runner->watched_rules_, codec, clock, {}, hooks.store);
+  const auto on_start_over = [tell = hooks.on_store_emptied, piece = runner->name()](
+                                 const std::string& was, const std::string& is) {
+    tell(piece, was, is);
+  };
+  auto keeper =
+      workers::ProcessorKeeper::open(country, *runner->bus_, runner->home_, runner->watched_rules_,
+                                     codec, clock, {.on_start_over = on_start_over}, hooks.store);
   if (!keeper) return failure(keeper.error());
   runner->keeper_ = *std::move(keeper);
   runner->thread_ = std::make_unique<workers::WorkerThread>(
@@ -223,13 +230,13 @@ std::string FanOut::trouble() const {
     add("confirmations", recording_->bus->connection());
   }
   for (const auto& runner : processors_) {
-    if (connected()) add(name_of(*runner), runner->bus_trouble());
+    if (connected()) add(runner->name(), runner->bus_trouble());
   }
   add("relay", relay_->trouble());
   add("confirmations", confirmations_->trouble());
   add("dead-letters", dead_letters_->trouble());
   for (const auto& runner : processors_) {
-    add(name_of(*runner), runner->trouble());
+    add(runner->name(), runner->trouble());
   }
   return all;
 }
@@ -238,7 +245,7 @@ std::map<std::string, const workers::ConsumerCounters*> FanOut::counters() const
   std::map<std::string, const workers::ConsumerCounters*> all{
       {"confirmations", &confirmations_->counters()}, {"dead-letters", &dead_letters_->counters()}};
   for (const auto& runner : processors_) {
-    all.emplace(name_of(*runner), &runner->counters());
+    all.emplace(runner->name(), &runner->counters());
   }
   return all;
 }

@@ -46,6 +46,9 @@ struct WorkerHooks {
   OnWorkerFatal on_processor_hangs;
   // A processor waits until its store can be opened again; the others go on.
   workers::ProcessorKeeper::Hooks store = {};
+  // A processor's store was of another log, or another future of this one, and is filled again.
+  std::function<void(std::string_view piece, const std::string& was, const std::string& is)>
+      on_store_emptied = [](std::string_view, const std::string&, const std::string&) {};
   // Asked before each step; while it says no, the bus keeps what comes.
   std::function<bool()> may_step;
   // The streams did not match the log, and are made again from it.
@@ -55,8 +58,8 @@ struct WorkerHooks {
   std::chrono::milliseconds check_limit = workers::kDefaultCheckLimit;
 };
 
-// Writes down what becomes of the stores. Borrows the log.
-workers::ProcessorKeeper::Hooks note_stores(JsonLog& log);
+// Has `hooks` write down what becomes of the stores. Borrows the log.
+void note_stores(WorkerHooks& hooks, JsonLog& log);
 
 using RulesByCountry = std::map<CountryCode, workers::ConfiguredRules>;
 // The rules in a file; none refuse anything. InvalidArgument, NotFound: names the file.
@@ -82,6 +85,7 @@ class ProcessorRunner {
   void stop_by(std::chrono::steady_clock::time_point deadline);
 
   CountryCode country() const { return country_; }
+  std::string name() const { return "processor-" + std::string(country_.text()); }
   // Why nothing moves; empty when all is well. Any thread.
   std::string trouble() const;
   bool lacks_events() const { return keeper_->lacks_events(); }
@@ -94,7 +98,7 @@ class ProcessorRunner {
  private:
   ProcessorRunner(CountryCode country, workers::ConfiguredRules rules,
                   const std::filesystem::path& store)
-      : country_(country), rules_(std::move(rules)), home_(store) {}
+      : country_(country), rules_(std::move(rules)), home_(store, country) {}
   void watch(const WorkerHooks& hooks);
 
   const CountryCode country_;

@@ -190,10 +190,9 @@ WorkerHooks hooks_of_worker(std::chrono::milliseconds check_limit, ShutdownSigna
     log.last_words("fatal", {{"piece", piece}, {"reason", std::string_view(error.message)}});
     std::_Exit(exit_code_of(error));
   };
-  WorkerHooks hooks{.on_fatal = on_fatal,
-                    .on_processor_hangs = on_hang,
-                    .store = note_stores(log),
-                    .may_step = [] { return true; }};
+  WorkerHooks hooks{
+      .on_fatal = on_fatal, .on_processor_hangs = on_hang, .may_step = [] { return true; }};
+  note_stores(hooks, log);
   hooks.check_limit = check_limit;
   return hooks;
 }

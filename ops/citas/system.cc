@@ -206,28 +206,30 @@ workers::MayReplace System::may_replace() const {
 }
 
 WorkerHooks System::worker_hooks() {
-  return {.on_fatal =
-              [this](std::string_view piece, const Error& error) {
-                on_fatal_({error.code, std::string(piece) + ": " + error.message});
-              },
-          // It cannot be ended alone, and all the others go on: /readyz tells.
-          .on_processor_hangs =
-              [this](std::string_view piece, const Error& error) {
-                json_log_.error("processor hangs",
-                                {{"piece", piece}, {"reason", std::string_view(error.message)}});
-              },
-          .store = note_stores(json_log_),
-          .may_step =
-              [this] {
-                return free_space_->has_room() && (!bus_disk_ || bus_disk_->has_room()) &&
-                       !reads_come_first();
-              },
-          .on_streams_replaced =
-              [this](const std::string& why) {
-                json_log_.warning("the bus is no copy of the log and is filled again from it",
-                                  {{"reason", std::string_view(why)}});
-              },
-          .may_replace = may_replace()};
+  WorkerHooks hooks{
+      .on_fatal =
+          [this](std::string_view piece, const Error& error) {
+            on_fatal_({error.code, std::string(piece) + ": " + error.message});
+          },
+      // It cannot be ended alone, and all the others go on: /readyz tells.
+      .on_processor_hangs =
+          [this](std::string_view piece, const Error& error) {
+            json_log_.error("processor hangs",
+                            {{"piece", piece}, {"reason", std::string_view(error.message)}});
+          },
+      .may_step =
+          [this] {
+            return free_space_->has_room() && (!bus_disk_ || bus_disk_->has_room()) &&
+                   !reads_come_first();
+          },
+      .on_streams_replaced =
+          [this](const std::string& why) {
+            json_log_.warning("the bus is no copy of the log and is filled again from it",
+                              {{"reason", std::string_view(why)}});
+          },
+      .may_replace = may_replace()};
+  note_stores(hooks, json_log_);
+  return hooks;
 }
 
 Status System::start_fanout() {

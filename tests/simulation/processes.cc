@@ -14,7 +14,7 @@ T opened(Result<T> result) {
 
 // Small, so that a run of a few dozen commands reaches every limit.
 const workers::RelayOptions kRelay{.window = 8, .max_batch = 4};
-constexpr workers::ProcessorOptions kProcessor{.max_batch = 4, .max_tries = kMaxTries};
+const workers::ProcessorOptions kProcessor{.max_batch = 4, .max_tries = kMaxTries};
 
 commands::SequencerOptions sequencer_options(const std::set<CountryCode>& countries) {
   return {.countries = countries, .max_queue = 16, .max_batch = 4, .max_cached_states = 4};

@@ -19,6 +19,7 @@
 #include "events/base/big_endian.h"
 #include "events/base/check.h"
 #include "events/base/descriptor.h"
+#include "events/base/folder.h"
 #include "events/base/rocksdb/next_step.h"
 #include "events/base/rocksdb/silent_logger.h"
 
@@ -26,6 +27,7 @@ namespace citas::workers {
 namespace {
 
 constexpr char kFormatKey[] = "f";
+constexpr char kCountryKey[] = "i";
 constexpr char kMarkKey[] = "m";
 constexpr char kSeenKey[] = "s";
 constexpr char kEntryPrefix = 'a';
@@ -158,20 +160,21 @@ class TryingFile {
 class Store final : public RocksDbCountryStore {
  public:
   // `disk` may be null: this machine's.
-  Store(std::filesystem::path folder, const std::shared_ptr<rocksdb::FileSystem>& disk)
-      : folder_(std::move(folder)), env_(disk ? rocksdb::NewCompositeEnv(disk) : nullptr) {}
+  Store(std::filesystem::path folder, const std::shared_ptr<rocksdb::FileSystem>& disk,
+        std::optional<CountryCode> country)
+      : folder_(std::move(folder)),
+        country_(country),
+        env_(disk ? rocksdb::NewCompositeEnv(disk) : nullptr) {}
 
   Status open() {
     std::error_code error;
     std::filesystem::create_directories(folder_, error);
+    if (auto locked = lock(); !locked) return locked;
     rocksdb::DB* db = nullptr;
     const auto opened = rocksdb::DB::Open(options(), folder_.string(), &db);
     db_.reset(db);
     batches_ = 0;
-    if (is_held(opened)) {
-      return failure(ErrorCode::kFailedPrecondition,
-                     "country store " + folder_.string() + " is held by another process");
-    }
+    if (is_held(opened)) return failure(held());
     if (!opened.ok()) return failure(store_error(folder_, opened));
     if (auto made = trying_.open(folder_ / kTryingFile); !made) return made;
     return check_format();
@@ -258,6 +261,29 @@ class Store final : public RocksDbCountryStore {
     return chosen;
   }
 
+  Error held() const {
+    return {ErrorCode::kFailedPrecondition, "country store " + folder_.string() +
+                                                " is held by another process; a country has one "
+                                                "processor: stop the other one first"};
+  }
+
+  // No damage, whatever it is: what lies there may be another's, and is not to be deleted.
+  Error displaced(const Error& why) const {
+    if (why.code == ErrorCode::kUnavailable) return {why.code, "country store: " + why.message};
+    return {ErrorCode::kUnavailable,
+            "country store " + folder_.string() +
+                " was moved, replaced or deleted while it was in use; what lies there is opened "
+                "instead, or made anew, and filled again"};
+  }
+
+  Status lock() {
+    auto locked = FolderLock::for_writing(folder_);
+    if (!locked && locked.error().code == ErrorCode::kFailedPrecondition) return failure(held());
+    if (!locked) return failure(locked.error().code, "country store: " + locked.error().message);
+    lock_ = *std::move(locked);
+    return {};
+  }
+
   Status empty() {
     db_.reset();
     const auto destroyed = rocksdb::DestroyDB(folder_.string(), options());
@@ -283,10 +309,22 @@ class Store final : public RocksDbCountryStore {
     const auto whole = is_whole();
     if (!whole) return failure(whole.error());
     if (!*whole) return empty();
+    if (auto ours = check_country(); !ours) return ours;
     // RocksDB allocates its write-ahead log with the first write: now, so that a disk that fills up
     // before there is something to write holds no processor up.
     if (auto written = write_format(); !written) return written;
     return read_mark();
+  }
+
+  // Another's mark says nothing of this country's events: those below it would never be asked for.
+  Status check_country() const {
+    const auto theirs = get(kCountryKey);
+    if (!theirs) return failure(theirs.error());
+    if (!*theirs || !country_ || **theirs == country_->text()) return {};
+    return failure(ErrorCode::kFailedPrecondition,
+                   "country store " + folder_.string() + " is of " + **theirs + ", not of " +
+                       std::string(country_->text()) +
+                       ": put the folder back where it belongs, or delete it; it is filled again");
   }
 
   // Of all sendings of an event: their keys begin with it.
@@ -303,6 +341,7 @@ class Store final : public RocksDbCountryStore {
   Status write_format() {
     rocksdb::WriteBatch batch;
     batch.Put(kFormatKey, kFormat);
+    if (country_) batch.Put(kCountryKey, std::string(country_->text()));
     return write(batch, /*sync=*/true);
   }
 
@@ -345,6 +384,9 @@ class Store final : public RocksDbCountryStore {
   }
 
   Status write(rocksdb::WriteBatch& batch, bool sync) {
+    if (const Status placed = lock_.check_in_place(); !placed) {
+      return failure(displaced(placed.error()));
+    }
     batch.Put(kBatchKey, little_endian(batches_ + 1));
     batch.Merge(kCountedKey, little_endian(1));
     rocksdb::WriteOptions options;
@@ -356,6 +398,9 @@ class Store final : public RocksDbCountryStore {
   }
 
   const std::filesystem::path folder_;
+  const std::optional<CountryCode> country_;
+  FolderLock lock_ =
+      FolderLock::none();              // closed after db_, whose own lock on that file ends by it
   std::unique_ptr<rocksdb::Env> env_;  // outlives db_
   std::unique_ptr<rocksdb::DB> db_;
   TryingFile trying_;
@@ -366,8 +411,15 @@ class Store final : public RocksDbCountryStore {
 }  // namespace
 
 Result<std::unique_ptr<CountryStore>> RocksDbCountryStoreHome::open() {
-  auto opened = RocksDbCountryStore::open(folder_);
+  std::error_code ignored;
+  if (was_open_ && !std::filesystem::exists(folder_.parent_path(), ignored)) {
+    return failure(ErrorCode::kUnavailable,
+                   "country store " + folder_.string() +
+                       ": the folder that it lay in is gone; put it back, or start again");
+  }
+  auto opened = RocksDbCountryStore::open(folder_, country_);
   if (!opened) return failure(std::move(opened.error()));
+  was_open_ = true;
   return *std::move(opened);
 }
 
@@ -378,13 +430,14 @@ void RocksDbCountryStoreHome::discard() {
 }
 
 Result<std::unique_ptr<RocksDbCountryStore>> RocksDbCountryStore::open(
-    const std::filesystem::path& folder) {
-  return open_on(nullptr, folder);
+    const std::filesystem::path& folder, std::optional<CountryCode> country) {
+  return open_on(nullptr, folder, country);
 }
 
 Result<std::unique_ptr<RocksDbCountryStore>> RocksDbCountryStore::open_on(
-    const std::shared_ptr<rocksdb::FileSystem>& disk, const std::filesystem::path& folder) {
-  auto store = std::make_unique<Store>(folder, disk);
+    const std::shared_ptr<rocksdb::FileSystem>& disk, const std::filesystem::path& folder,
+    std::optional<CountryCode> country) {
+  auto store = std::make_unique<Store>(folder, disk, country);
   if (auto opened = store->open(); !opened) return failure(std::move(opened.error()));
   return store;
 }

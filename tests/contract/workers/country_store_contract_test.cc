@@ -172,6 +172,54 @@ TEST(RocksDbCountryStore, IsHeldByOneProcess) {
   EXPECT_EQ(second.error().code, ErrorCode::kFailedPrecondition);
 }
 
+// Its mark says nothing of this country's events: those below it would be left out.
+TEST(RocksDbCountryStore, OneOfAnotherCountryIsRefusedAndLeftAlone) {
+  const TempFolder folder;
+  const CountryCode chile = *CountryCode::parse("CL");
+  const auto open = [&](std::optional<CountryCode> country) {
+    return RocksDbCountryStore::open(folder.path(), country);
+  };
+  ASSERT_TRUE(open(std::nullopt)) << "as an earlier version has made it";
+  ASSERT_TRUE((*open(kPeru))->commit({.entries = {{kAppointment, kEntry}}, .processed = 5}));
+  const auto refused = open(chile);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_NE(refused.error().message.find("is of PE, not of CL"), std::string::npos)
+      << refused.error().message;
+  const auto ours = open(kPeru);
+  EXPECT_EQ((*ours)->mark().processed, 5U);
+  ASSERT_TRUE((*ours)->reset("citas/log/main"));
+}
+
+TEST(RocksDbCountryStore, OneThatWasEmptiedIsStillOfItsCountry) {
+  const TempFolder folder;
+  ASSERT_TRUE((*RocksDbCountryStore::open(folder.path(), kPeru))->reset("citas/log/main"));
+  EXPECT_FALSE(RocksDbCountryStore::open(folder.path(), CountryCode::parse("CL")));
+}
+
+// What it would write by name from then on, might be written into another's.
+TEST(RocksDbCountryStore, OneThatIsMovedAwayWritesNoMore) {
+  const TempFolder folder;
+  const std::filesystem::path place = folder.path() / "countries" / "PE";
+  RocksDbCountryStoreHome home(place, kPeru);
+  auto store = std::move(*home.open());
+  ASSERT_TRUE(store->commit({.processed = 5}));
+  std::filesystem::rename(place, folder.path() / "moved");
+  for (const bool is_replaced : {false, true}) {
+    if (is_replaced) std::filesystem::create_directory(place);
+    const Status refused = store->commit({.processed = 6});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable) << "damage would be deleted";
+    EXPECT_NE(refused.error().message.find("was moved"), std::string::npos);
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(place));
+  store.reset();
+  EXPECT_EQ((*home.open())->mark(), CountryMark{});
+  std::filesystem::rename(folder.path() / "countries", folder.path() / "gone");
+  EXPECT_EQ(home.open().error().code, ErrorCode::kUnavailable);
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "countries"));
+}
+
 // Which is no reason to give up: the disk may come back.
 TEST(RocksDbCountryStore, WhatCannotBeOpenedIsNotTakenForHeld) {
   TempFolder folder;

@@ -290,6 +290,9 @@ TEST_F(ProcessorTest, AStoreOfAnotherLogIsEmptied) {
   EXPECT_EQ(state(fresh), EntryState::kRegistered);
   EXPECT_EQ(store_.mark().log_source, other.log.identity().source());
   EXPECT_TRUE(all_acknowledged());
+  const std::vector<std::string> told{world_.log.identity().source(),
+                                      other.log.identity().source()};
+  EXPECT_THAT(emptied_, ::testing::ElementsAre(told)) << "once, and not of a store that was new";
 }
 
 // Its mark is in what both futures share; what it has seen is not.

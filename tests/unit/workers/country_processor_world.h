@@ -71,8 +71,10 @@ class ProcessorTest : public ::testing::Test {
   ProcessorTest() { start(); }
 
   void start() {
-    processor_ = std::move(
-        *CountryProcessor::open(kPeru, bus_, rules_, world_.codec, world_.clock, {.max_tries = 3}));
+    processor_ = std::move(*CountryProcessor::open(
+        kPeru, bus_, rules_, world_.codec, world_.clock,
+        {.max_tries = 3,
+         .on_start_over = [this](const auto&... sources) { emptied_.push_back({sources...}); }}));
     processor_->begin(store_);
   }
   void run(int ticks = 60) {
@@ -137,6 +139,7 @@ class ProcessorTest : public ::testing::Test {
   CrashingStore store_{inner_store_};
   TestRules rules_;
   std::unique_ptr<Relay> relay_ = std::move(*Relay::open(world_.log, bus_, world_.clock, {}));
+  std::vector<std::vector<std::string>> emptied_;  // whose the store was, and for whose
   std::unique_ptr<CountryProcessor> processor_;
 };
 
