@@ -86,6 +86,7 @@ class System final : public api::HealthPort {
   void scrape_disk(Metrics& metrics) const;
   void scrape_commands(Metrics& metrics) const;
   void scrape_projections(Metrics& metrics) const;
+  void scrape_pending(Metrics& metrics) const;
   void scrape_dead_letters(Metrics& metrics) const;
   void scrape_http(Metrics& metrics) const;
   void scrape_parts(Metrics& metrics) const;

@@ -1,5 +1,6 @@
 // What the parts count by themselves, for Prometheus: the second half of System.
 #include <algorithm>
+#include <map>
 
 #include "ops/citas/doctor/host.h"
 #include "ops/citas/system.h"
@@ -11,6 +12,7 @@ void System::scrape(Metrics& metrics) const {
   scrape_commands(metrics);
   scrape_projections(metrics);
   scrape_dead_letters(metrics);
+  scrape_pending(metrics);
   scrape_http(metrics);
   scrape_parts(metrics);
   scrape_clock(metrics);
@@ -95,6 +97,31 @@ void System::scrape_dead_letters(Metrics& metrics) const {
   metrics.set_total("citas_dead_letters_recorded_total",
                     "Messages that died, each time counted, over the life of the log.",
                     letters->recorded);
+}
+
+// Of what is looked at: where more wait, one country alone keeps others' from being seen, and is
+// told itself.
+void System::scrape_pending(Metrics& metrics) const {
+  constexpr std::size_t kLooked = 1'024;
+  constexpr char kNotServed[] = "other";
+  const Timestamp now = clock_.now();
+  const auto old = pending_->requested_before(now, std::nullopt, kLooked);
+  const auto retried = pending_->retried(std::nullopt, kLooked);
+  if (!old || !retried) return;
+  std::map<std::string, std::chrono::milliseconds> waits{{kNotServed, {}}};
+  for (const CountryCode& country : options_.countries) waits[std::string(country.text())] = {};
+  const auto note = [&](const CountryCode& country, Timestamp since) {
+    const auto known = waits.find(std::string(country.text()));
+    auto& longest = known == waits.end() ? waits[kNotServed] : known->second;
+    longest = std::max(longest, now - since);
+  };
+  for (const auto& one : *old) note(one.country, one.requested_at);
+  for (const auto& one : *retried) note(one.country, one.retried_at);
+  for (const auto& [country, wait] : waits) {
+    metrics.set("citas_pending_oldest_seconds",
+                "For how long the oldest request waits for its country's answer.",
+                std::chrono::duration<double>(wait).count(), {{"country", country}});
+  }
 }
 
 void System::scrape_parts(Metrics& metrics) const {

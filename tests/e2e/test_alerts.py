@@ -82,7 +82,7 @@ def test_names_are_unique():
 
 
 # They ask how something has gone for minutes or hours.
-LOOK_BACK = {"CitasSyncSlow", "CitasStreamsMadeAnew"}
+LOOK_BACK = {"CitasAnswersFail", "CitasRestarting", "CitasSyncSlow", "CitasStreamsMadeAnew"}
 
 
 def test_all_others_can_be_evaluated():
@@ -126,6 +126,100 @@ def test_prometheus_takes_the_rules():
         ["promtool", "check", "rules", RULES], capture_output=True, text=True, check=False
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+# Exposed for graphs and for looking closer: nobody has to act on these alone, or something else
+# that is told covers them.
+FOR_THE_CURIOUS = {
+    "citas_batch_events", "citas_commands_rejected_total",
+    "citas_commands_replayed_total", "citas_completed_total", "citas_consumer_recreations_total",
+    "citas_dead_letters_recorded_total", "citas_dead_letters_retried", "citas_dead_letters_total",
+    "citas_deliveries_total", "citas_http_connections", "citas_http_connections_accepted_total",
+    "citas_http_connections_limit", "citas_http_connections_rejected_total",
+    "citas_http_refused_total", "citas_http_request_seconds", "citas_http_requests_in_flight",
+    "citas_http_requests_waiting", "citas_log_position",
+    "citas_page_cache_bytes", "citas_page_cache_hits_total", "citas_page_cache_misses_total",
+    "citas_projection_lag_events", "citas_queue_depth", "citas_redelivered_total",
+    "citas_redeliveries_total", "citas_relay_lag_events", "citas_retries_total",
+}
+
+
+def test_every_metric_is_watched_or_left_out_on_purpose(samples):
+    exposed = {re.sub("_(bucket|sum|count)$", "", name) for name in samples}
+    watched = {
+        re.sub("_bucket$", "", name) for alert in alerts() for name in metrics_of(alert["expr"])
+    }
+    assert exposed - watched == FOR_THE_CURIOUS - watched
+    assert not FOR_THE_CURIOUS & watched
+
+
+def test_every_trouble_of_every_part_is_told(samples):
+    """Of a part that is degraded or unavailable, some alert is true."""
+    parts = {dict(re.findall(r'(\w+)="(\w+(?:-\w+)*)"', labels))["part"] for labels in samples["citas_part_trouble"]}
+    assert parts == {"log", "disk", "projections", "bus", "dead-letters"}
+    elsewhere = {
+        ("disk", 1): "CitasReadOnly",
+        ("projections", 1): "CitasReadOnly",  # only where the disk is full
+        ("dead-letters", 1): "CitasDeadLetters",
+    }
+    for part in parts:
+        for trouble in (1, 2):
+            shown = samples_of(f'citas_part_trouble{{part="{part}"}} {trouble}\n')
+            true = {one["alert"] for one in alerts() if can_evaluate(one["expr"])
+                    and "citas_part_trouble" in one["expr"] and is_true(one["expr"], shown)}
+            assert true or (part, trouble) in elsewhere, (part, trouble)
+    assert set(elsewhere.values()) <= {one["alert"] for one in alerts()}
+
+
+PLAYED = """
+rule_files: [{rules}]
+evaluation_interval: 15s
+tests:
+  - interval: 15s
+    input_series:
+{series}
+    promql_expr_test:
+{expected}
+"""
+
+
+def series_of(values):
+    return "".join(f"      - series: '{name}'\n        values: '{of}'\n" for name, of in values.items())
+
+
+def firing(alert, at, of):
+    """The labels that `alert` fires for at that time, by Prometheus' own account."""
+    expr = f'count(ALERTS{{alertname="{alert}", alertstate="firing"}}) or vector(0)'
+    return f"""      - expr: '{expr}'
+        eval_time: {at}
+        exp_samples: [{{labels: "{{}}", value: {of}}}]
+"""
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="prometheus is not installed")
+@pytest.mark.parametrize(
+    ("alert", "series", "quiet_at", "firing_at"),
+    [
+        ("CitasWriteHangs", {'citas_part_trouble{part="log"}': "0x8 1x8"}, "2m", "3m"),
+        ("CitasPartUnavailable", {'citas_part_trouble{part="log"}': "1x8 2x20"}, "2m", "4m"),
+        ("CitasCountryDoesNotAnswer", {'citas_pending_oldest_seconds{country="PE"}': "0+15x40"}, "2m", "4m"),
+        ("CitasRestarting", {"citas_commands_total": "0 9 0 9 0 9 0 9 9"}, "75s", "2m"),
+        ("CitasStreamsMadeAnew", {"citas_bus_stores_deleted_total": "0x8 1x8"}, "90s", "3m"),
+        ("CitasStreamsMadeAnew", {"citas_relay_rebuilds_total": "0x8 1x8"}, "90s", "3m"),
+        ("CitasAnswersFail", {"citas_http_broken_off_total": "0x8 1x8"}, "90s", "3m"),
+        ("CitasAnswersFail", {'citas_http_requests_total{status="500"}': "0x8 1x8"}, "90s", "3m"),
+        ("CitasAnswersFail", {'citas_http_requests_total{status="503"}': "0x8 1x8"}, "90s", None),
+        ("CitasBusLost", {"citas_bus_connected": "1x8 0x20"}, "2m", "4m"),
+    ],
+)
+def test_an_alert_fires_in_time_and_not_before(tmp_path, alert, series, quiet_at, firing_at):
+    expected = firing(alert, quiet_at, 0) + firing(alert, firing_at or "4m", 1 if firing_at else 0)
+    play = PLAYED.format(rules=RULES, series=series_of(series), expected=expected)
+    (tmp_path / "test.yaml").write_text(play)
+    played = subprocess.run(
+        ["promtool", "test", "rules", tmp_path / "test.yaml"], capture_output=True, text=True, check=False
+    )
+    assert played.returncode == 0, played.stdout + played.stderr
 
 
 BACKUPS_FIRE = """

@@ -205,7 +205,11 @@ class WrongClock(World):
         book(self.server, range(4, 7))
 
     def the_clock_is_set_right(self):
+        """Countries answer from now on, and not before: the page's events stand behind one another."""
         self.clock.set(0)
+        self.server.options = ()
+        with self.clock.environment():
+            self.server.restart()
 
 
 WORLDS = {

@@ -1,10 +1,12 @@
 """A country's processor as a process of its own."""
 
 import json
+import os
+import shutil
 
 import pytest
 
-from harness import CITAS, Process, wait_until
+from harness import CITAS, Nats, Process, wait_until
 
 
 @pytest.fixture
@@ -16,8 +18,8 @@ def server(new_server, nats):
 def start_worker(nats, tmp_path):
     started = []
 
-    def start(country, *options):
-        command = [CITAS, "worker", "--country", country, "--nats", nats.url]
+    def start(country, *options, bus=nats):
+        command = [CITAS, "worker", "--country", country, "--nats", bus.url]
         command += ["--data", tmp_path / f"worker-{country}", *options]
         started.append(Process(command, tmp_path / f"worker-{country}.log"))
         return started[-1]
@@ -31,6 +33,23 @@ def test_without_workers_appointments_stay_pending(server):
     booked = server.client.book("00001", 1).json
     wait_until(lambda: server.metric("citas_relay_lag_events") == 0, "the relay has published")
     assert server.client.appointment("00001", booked["appointmentId"])["status"] == "pending"
+
+
+def test_how_long_a_country_has_not_answered_is_told(server, start_worker):
+    def waits(country):
+        return server.metric("citas_pending_oldest_seconds", country=country)
+
+    assert (waits("PE"), waits("CL"), waits("other")) == (0, 0, 0)
+    booked = server.client.book("00001", 1, "PE").json["appointmentId"]
+    wait_until(lambda: waits("PE") > 1, "it waits for its answer")
+    assert (waits("CL"), waits("other")) == (0, 0)
+    server.restart("--countries", "CL")
+    wait_until(lambda: waits("other") > 1, "a country that is served no more is not forgotten")
+    assert waits("PE") is None
+    server.restart()
+    start_worker("PE")
+    server.settled("00001", booked)
+    wait_until(lambda: waits("PE") == 0, "it waits no more")
 
 
 def test_each_country_has_its_own(server, start_worker):
@@ -117,3 +136,73 @@ def test_a_bus_that_cannot_be_reached_is_told_and_when_it_is_again(start_worker,
     nats.start()
     wait_until(lambda: told("well again"), "it says that all is well")
     assert len(told("in trouble")) == 1
+
+
+def lines_of(worker, message):
+    lines = [json.loads(line) for line in worker.output().splitlines() if line[:1] == "{"]
+    return [line for line in lines if line["message"] == message]
+
+
+def test_its_end_is_told_with_who_asked_for_it(server, start_worker):
+    worker = start_worker("PE")
+    wait_until(lambda: lines_of(worker, "processing"), "it has begun")
+    assert worker.terminate() == 0
+    (stopping,) = lines_of(worker, "stopping")
+    assert stopping["signal"] == f"SIGTERM from process {os.getpid()}"
+    assert not lines_of(worker, "fatal")
+    server.stop()
+    assert f"SIGTERM from process {os.getpid()}" in server.process.output()
+
+
+def test_the_store_of_another_country_is_refused(server, start_worker, tmp_path):
+    worker = start_worker("PE")
+    booked = server.client.book("00001", 1, "PE").json["appointmentId"]
+    server.settled("00001", booked)
+    worker.terminate()
+    chiles = tmp_path / "worker-CL/countries"
+    chiles.mkdir(parents=True)
+    shutil.copytree(tmp_path / "worker-PE/countries/PE", chiles / "CL")
+    wrong = start_worker("CL")
+    assert wrong.wait() == 1
+    assert wrong.output().startswith("citas: country store ")
+    assert wrong.output().count("\n") == 1
+    assert "is of PE, not of CL: put the folder back where it belongs" in wrong.output()
+
+
+def test_the_store_of_another_log_is_filled_again_and_that_is_told(
+    server, new_server, start_worker, tmp_path
+):
+    worker = start_worker("PE")
+    booked = server.client.book("00001", 1).json["appointmentId"]
+    server.settled("00001", booked)
+    worker.terminate()
+    first = server.client.get("/events/head").json["logId"]
+    bus = Nats(tmp_path / "another").start()
+    other = new_server("--nats", bus.url, "--workers", "none", name="other").start()
+    elsewhere = start_worker("PE", bus=bus)
+    booked = other.client.book("00001", 1).json["appointmentId"]
+    other.settled("00001", booked)
+    (told,) = lines_of(
+        elsewhere,
+        "the country's store was of another log than the bus, or of another future of it, and is "
+        "filled again; see whether --data and --nats belong together",
+    )
+    assert told["level"] == "warning"
+    assert first in told["was"] and other.client.get("/events/head").json["logId"] in told["is"]
+    other.stop()
+    bus.kill()
+
+
+def test_a_store_that_is_moved_away_is_noticed_and_filled_again(server, start_worker, tmp_path):
+    worker = start_worker("PE")
+    first = server.client.book("00001", 1).json["appointmentId"]
+    server.settled("00001", first)
+    store = tmp_path / "worker-PE/countries/PE"
+    store.rename(tmp_path / "moved")
+    second = server.client.book("00001", 2).json["appointmentId"]
+    assert server.settled("00001", second)["status"] == "completed"
+    (lost,) = lines_of(worker, "a country's store has failed and will be opened again")
+    assert lost["level"] == "error" and "was moved, replaced or deleted" in lost["reason"]
+    assert len(lines_of(worker, "the country's store is open again")) == 1
+    assert worker.terminate() == 0
+    assert (store / "CURRENT").exists()
