@@ -1,6 +1,7 @@
 // What the server lets through and what it refuses, byte for byte, over real sockets.
 #include <gmock/gmock.h>
 
+#include "api/http/chunked_decoder.h"
 #include "tests/unit/api/http_kit.h"
 
 namespace citas::api::http {
@@ -236,6 +237,21 @@ TEST_F(HttpTest, RequestCarriesRawHeadersAndTheRealPeer) {
   EXPECT_EQ(seen.headers.joined("a"), "%0d%0a, 2");
   EXPECT_EQ(seen.headers.count("A"), 2U);
   EXPECT_EQ(seen.remote_addr, "127.0.0.1");
+}
+
+// Over a socket, single bytes may well arrive together.
+TEST(ChunkedDecoderTest, BoundsALineThatComesByteByByte) {
+  const Limits limits{.chunk_line_bytes = 8};
+  ChunkedDecoder decoder(limits);
+  std::string body;
+  for (int i = 0; i < 8; ++i) {
+    std::string_view byte{i == 1 ? ";" : "1"};
+    EXPECT_EQ(decoder.consume(byte, body), false) << i;
+  }
+  std::string_view more{"1"};
+  const auto refused = decoder.consume(more, body);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().status, 400);
 }
 
 TEST_F(HttpTest, ChunksAreBoundedTogether) {
