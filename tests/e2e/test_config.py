@@ -61,6 +61,14 @@ def test_what_serve_would_refuse_is_refused():
     assert "--listen" in refused.stderr
 
 
+def test_processors_are_of_countries_that_are_served(tmp_path):
+    own = ("--data", tmp_path / "data", "--listen", "127.0.0.1:0", "--nats", "none")
+    refused = citas("serve", *own, "--countries", "PE", "--workers", "PE,CL")
+    assert refused.returncode == 2
+    assert "--workers CL" in refused.stderr and "--countries" in refused.stderr
+    assert not (tmp_path / "data").exists()
+
+
 @pytest.mark.parametrize("option", ["--countries", "--workers"])
 @pytest.mark.parametrize("value", ["", "PE,", ",", "peru", "PE;CL"])
 def test_a_list_of_countries_has_codes_only(option, value):

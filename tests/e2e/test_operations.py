@@ -53,6 +53,54 @@ def test_metrics(server, numbers, pattern):
     assert re.search("^" + pattern, text, re.MULTILINE), text
 
 
+def test_the_metrics_count_what_was_done(new_server):
+    server = new_server().start()
+    client = server.client
+    for schedule in (1, 2, 3):
+        assert client.book("00001", schedule, key=f"key-{schedule}").status == 201
+    assert client.book("00001", 1, key="key-1").status == 201
+    for schedule in (1, 2):
+        assert client.book("00002", schedule).status == 409
+    server.all_settled(["00001"])
+    position = int(client.get("/events/head").json["position"])
+    assert position == 6
+    assert server.metric("citas_log_position") == position
+    rejected = server.metric("citas_commands_rejected_total")
+    replayed = server.metric("citas_commands_replayed_total")
+    assert rejected == 2 and replayed >= 1
+    assert server.metric("citas_commands_total") == position + rejected + replayed
+    assert server.metric("citas_batch_events_sum") == position
+    assert server.metric("citas_commit_seconds_count") == server.metric("citas_batch_events_count")
+    booked = {"method": "POST", "route": "/appointments"}
+    assert server.metric("citas_http_requests_total", **booked, status="201") == 4
+    assert server.metric("citas_http_requests_total", **booked, status="409") == 2
+    assert server.metric("citas_http_request_seconds_count", **booked) == 6
+    wait_until(lambda: server.metric("citas_relay_lag_events") == 0, "all is published")
+    wait_until(lambda: server.metric("citas_projection_lag_events") == 0, "all is read")
+    assert server.metric("citas_completed_total", consumer="processor-PE") >= 3
+    assert server.metric("citas_completed_total", consumer="confirmations") >= 3
+    assert server.metric("citas_dead_letters_total") == 0
+    hits = server.metric("citas_page_cache_hits_total")
+    for _ in range(2):
+        client.get("/appointments/00001")
+    assert server.metric("citas_page_cache_hits_total") > hits
+
+
+def test_reads_that_wait_are_counted(server):
+    ahead = f"/events?minPosition={2**62}"
+
+    def one_is_seen(pool):
+        reading = pool.submit(server.client.clone().get, ahead)
+        while not reading.done():
+            if server.metric("citas_http_requests_waiting") == 1:
+                return server.metric("citas_http_requests_in_flight") >= 1
+        return False
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        wait_until(lambda: one_is_seen(pool), "a read is seen to wait")
+    assert server.metric("citas_http_requests_waiting") == 0
+
+
 def test_every_metric_is_explained(client):
     text = client.get("/metrics").text
     explained = set(re.findall(r"^# HELP (\S+) \S", text, re.MULTILINE))
