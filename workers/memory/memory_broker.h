@@ -55,6 +55,8 @@ class MemoryBroker {
   void lose_acks(bool lose) { lose_acks_ = lose; }
   // While true, acks that arrive together arrive in the wrong order.
   void reverse_acks(bool reverse) { reverse_acks_ = reverse; }
+  // While true, acks are on their way.
+  void hold_acks(bool hold) { hold_acks_ = hold; }
   // The next so many deliveries get lost on the way.
   void lose_deliveries(std::size_t count) { deliveries_to_lose_ = count; }
   // While true, consumers are neither made nor described (Unavailable), but those there are
@@ -74,6 +76,7 @@ class MemoryBroker {
 
   bool up() const { return up_; }
   bool reverses_acks() const { return reverse_acks_; }
+  bool holds_acks() const { return hold_acks_; }
   std::uint64_t starts() const { return starts_; }
 
   Status ensure_stream(const StreamSpec& spec);
@@ -154,6 +157,7 @@ class MemoryBroker {
   bool up_ = true;
   bool lose_acks_ = false;
   bool reverse_acks_ = false;
+  bool hold_acks_ = false;
   std::size_t deliveries_to_lose_ = 0;
   bool mute_ = false;
   bool refuse_consumers_ = false;

@@ -20,6 +20,7 @@ class MemoryPublisher final : public Publisher {
   }
 
   void poll(std::vector<Completion>& out) override {
+    if (broker_.holds_acks()) return;
     if (broker_.reverses_acks()) std::ranges::reverse(completed_);
     std::ranges::move(completed_, std::back_inserter(out));
     completed_.clear();

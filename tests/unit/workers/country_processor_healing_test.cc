@@ -70,6 +70,26 @@ TEST_F(ProcessorTest, TheMarkStaysBelowWhatTheBusHasNotAcknowledged) {
   EXPECT_EQ(store_.mark().processed, 1U);
 }
 
+// It was published for a store that is gone.
+TEST_F(ProcessorTest, TheMarkStaysBelowWhatAnotherStoreHasAnswered) {
+  world_.request(kPeru);
+  while (relay_->step().value()) {
+  }
+  broker_.hold_acks(true);
+  ASSERT_TRUE(processor_->step());
+  inner_store_ = MemoryCountryStore{};
+  rules_.failing = {1};
+  processor_->begin(store_);
+  for (int i = 0; i < 10 && rules_.asked[1] < 2; ++i) {
+    world_.clock.advance(milliseconds{100});
+    ASSERT_TRUE(processor_->step());
+  }
+  ASSERT_EQ(rules_.asked[1], 2);
+  broker_.hold_acks(false);
+  run_at_once();
+  EXPECT_EQ(store_.mark().processed, 0U);
+}
+
 TEST_F(ProcessorTest, TheMarkStaysBelowADeadLetterThatTheLogDoesNotHave) {
   rules_.failing = {1};
   world_.request(kPeru);

@@ -147,6 +147,21 @@ TEST_F(RelayTest, AcksInTheWrongOrderCountAllTheSame) {
   EXPECT_EQ(relay->stats().lag, milliseconds{0});
 }
 
+// It could still change the stream under our eyes.
+TEST_F(RelayTest, WhatIsUnderWayIsWaitedForBeforeTheStreamIsLookedAt) {
+  for (int i = 0; i < 3; ++i) world_.request(kPeru);
+  broker_.hold_acks(true);
+  auto relay = relay_of(world_);
+  run_for(milliseconds{300}, *relay);
+  reconnect();
+  run_for(std::chrono::seconds{1}, *relay);
+  EXPECT_EQ(relay->stats().published, 0U);
+  broker_.hold_acks(false);
+  run_for(std::chrono::seconds{1}, *relay);
+  EXPECT_EQ(relay->stats().published, 3U);
+  expect_copy_of(world_);
+}
+
 TEST_F(RelayTest, ABusThatIsDownIsWaitedFor) {
   broker_.set_up(false);
   world_.request(kPeru);
