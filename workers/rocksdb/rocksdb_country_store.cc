@@ -277,6 +277,7 @@ class Store final : public RocksDbCountryStore {
   }
 
   Status lock() {
+    lock_ = FolderLock::none();  // opened again in place: its own would keep it out
     auto locked = FolderLock::for_writing(folder_);
     if (!locked && locked.error().code == ErrorCode::kFailedPrecondition) return failure(held());
     if (!locked) return failure(locked.error().code, "country store: " + locked.error().message);
