@@ -42,7 +42,7 @@ Status check_address(const std::filesystem::path& file) {
                    "--address-file: " + file.string() + " is there, and is no file");
   }
   const std::string unfinished = file.string() + ".new";
-  if (const Status can = write_synced(unfinished, ""); !can) {
+  if (const Status can = replace_file(unfinished, ""); !can) {
     return failure(can.error().code, "--address-file: " + can.error().message);
   }
   ::unlink(unfinished.c_str());
