@@ -371,6 +371,32 @@ TEST_P(BusContract, WhoHasLeftAGroupGetsNothingUntilItPollsAgain) {
   EXPECT_EQ(receive(*second, 1)[0].payload, "after");
 }
 
+TEST_P(BusContract, WhoComesAndGoesUnderTrafficLosesNothing) {
+  constexpr std::uint64_t kTimes = 200;
+  constexpr std::uint64_t kEach = 20;
+  const auto source = open_source(*bus_);
+  ASSERT_TRUE(bus_->ensure_consumer(consumer_));
+  std::set<std::uint64_t> sequences;
+  const auto take = [&] {
+    std::vector<Message> received;
+    source->poll(kEach, received);
+    for (const Message& message : received) {
+      sequences.insert(message.stream_sequence);
+      ASSERT_TRUE(source->ack(message));
+    }
+  };
+  for (std::uint64_t i = 0; i < kTimes; ++i) {
+    for (std::uint64_t j = 0; j < kEach; ++j) publish(j, "", "x");
+    take();
+    source->leave();
+    completions(kEach);
+  }
+  EXPECT_TRUE(eventually(*world_, [&] {
+    take();
+    return sequences.size() == kTimes * kEach;
+  }));
+}
+
 TEST_P(BusContract, ADeletedStreamTakesItsConsumersAlong) {
   publish_and_wait("same", "first");
   ASSERT_TRUE(bus_->ensure_consumer(consumer_));
