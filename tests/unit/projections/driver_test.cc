@@ -92,16 +92,21 @@ TEST(DriverTest, AppliesNothingWhilePaused) {
   model.log.add_commit_listener([&](Position position) { committed.advance(position); });
   Waiter pending;
   std::atomic<bool> paused = false;
+  ProjectionDriver* running = nullptr;
   model.engine->live(PendingAppointments::kName).add_listener([&](Position position) {
     EXPECT_FALSE(paused && position > Position{1});
+    // Within a step, so that the next one is the first that must not be.
+    if (position == Position{1}) {
+      running->pause(true);
+      paused = true;
+    }
     pending.set(position);
   });
   ProjectionDriver driver(*model.engine, committed,
                           [](auto, const Error& error) { ADD_FAILURE() << error.message; });
+  running = &driver;
   model.history.random_step();
   ASSERT_TRUE(pending.wait_for(Position{1}));
-  driver.pause(true);
-  paused = true;
   model.history.random_step();
   Waiter elsewhere;
   ReadModel other;  // time enough for a step that must not be
