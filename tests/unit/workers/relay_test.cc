@@ -1,14 +1,7 @@
 // Given a log and a bus in any state, when the relay has run, then the stream is a copy of the log.
-#include "workers/relay.h"
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <algorithm>
 
-#include "tests/unit/workers/log_world.h"
-#include "workers/memory/memory_bus.h"
-#include "workers/topology.h"
+#include "tests/unit/workers/relay_world.h"
 
 namespace citas::workers {
 namespace {
@@ -16,87 +9,6 @@ namespace {
 using std::chrono::milliseconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-class RelayTest : public testing::Test {
- protected:
-  void run(LogWorld& world, Relay& relay) {
-    int idle = 0;
-    for (int i = 0; i < 10'000 && idle < 3; ++i) {
-      idle = relay.step().value() ? 0 : idle + 1;
-      world.clock.advance(milliseconds{250});
-    }
-  }
-  std::unique_ptr<Relay> relay_of(LogWorld& world) {
-    return std::move(
-        *Relay::open(world.log, bus_, world.clock,
-                     {.window = 8, .max_batch = 3, .on_replaced = [this](const std::string& why) {
-                        reasons_.push_back(why);
-                      }}));
-  }
-  void run_for(milliseconds time, Relay& relay) {
-    for (milliseconds passed{0}; passed < time; passed += milliseconds{10}) {
-      while (relay.step().value()) {
-      }
-      world_.clock.advance(milliseconds{10});
-    }
-  }
-  void expect_copy_of(const LogWorld& world) {
-    const std::uint64_t head = world.log.head().position.value();
-    ASSERT_EQ(bus_.stream_info(kEventsStream)->messages, head);
-    for (std::uint64_t i = 1; i <= head; ++i) {
-      const auto message = broker_.message(kEventsStream, i).value();
-      EXPECT_EQ(message.payload, read_one(world.log, Position{i})->bytes);
-      EXPECT_EQ(find_header(message.headers, kPositionHeader), std::to_string(i));
-    }
-  }
-  // A stream with foreign messages.
-  void publish_foreign(std::string_view subject, std::string_view id = {}) {
-    publish({.subject = std::string(subject), .headers = {}, .payload = "foreign"}, id);
-  }
-  void publish(const StoredMessage& message, std::string_view id = {}) {
-    auto publisher = std::move(*bus_.open_publisher({}));
-    ASSERT_TRUE(publisher->publish(1, {.subject = message.subject,
-                                       .message_id = id,
-                                       .headers = message.headers,
-                                       .payload = message.payload,
-                                       .expected_last_sequence = {}}));
-  }
-  void reconnect() {
-    broker_.set_up(false);
-    broker_.set_up(true);
-  }
-
-  // What came of a minute in which two servers filled the streams over each other's.
-  struct Rivalry {
-    std::string told_us, told_them;
-    bool we_kept_away = false;
-  };
-  // Neither may do so without pause.
-  Rivalry fight(LogWorld& other, Relay& mine, Relay& theirs) {
-    Rivalry rivalry;
-    for (int i = 0; i < 60 * 4; ++i) {
-      for (Relay* relay : {&mine, &theirs}) EXPECT_TRUE(relay->step());
-      for (LogWorld* world : {&world_, &other}) world->clock.advance(milliseconds{250});
-      rivalry.we_kept_away |= !mine.bus_is_ours();
-    }
-    EXPECT_LE(mine.stats().rebuilds + theirs.stats().rebuilds, 10U);
-    rivalry.told_us = mine.trouble();
-    rivalry.told_them = theirs.trouble();
-    return rivalry;
-  }
-  // The other one has ended.
-  void expect_peace(Relay& mine) {
-    run_for(std::chrono::minutes{6}, mine);
-    expect_copy_of(world_);
-    run_for(std::chrono::minutes{15}, mine);
-    EXPECT_EQ(mine.trouble(), "");
-  }
-
-  LogWorld world_;
-  MemoryBroker broker_{world_.clock};
-  MemoryBus bus_{broker_};
-  std::vector<std::string> reasons_;  // for which streams were replaced
-};
 
 TEST_F(RelayTest, PublishesEverythingInOrder) {
   for (int i = 0; i < 20; ++i) world_.request(i % 2 == 0 ? kPeru : kChile);
@@ -490,24 +402,17 @@ TEST_F(RelayTest, AnyStreamDeletedWhileNothingHappensIsMadeAgain) {
   expect_copy_of(world_);
 }
 
-TEST_F(RelayTest, AMessageDeletedWhileNothingHappensComesBack) {
+TEST_F(RelayTest, MessagesDeletedOrPurgedWhileNothingHappensComeBack) {
   for (int i = 0; i < 9; ++i) world_.request(kPeru);
   auto relay = relay_of(world_);
   run(world_, *relay);
-  broker_.lose(kEventsStream, 4);
-  run_for(std::chrono::seconds{3}, *relay);
-  EXPECT_THAT(reasons_, ElementsAre(HasSubstr("lacks messages")));
-  expect_copy_of(world_);
-}
-
-TEST_F(RelayTest, OldMessagesPurgedWhileNothingHappensComeBack) {
-  for (int i = 0; i < 9; ++i) world_.request(kPeru);
-  auto relay = relay_of(world_);
-  run(world_, *relay);
-  broker_.purge(kEventsStream, 4);
-  run_for(std::chrono::seconds{3}, *relay);
-  EXPECT_THAT(reasons_, ElementsAre(HasSubstr("lacks messages")));
-  expect_copy_of(world_);
+  for (const auto take : {&MemoryBroker::lose, &MemoryBroker::purge}) {
+    reasons_.clear();
+    (broker_.*take)(kEventsStream, 4);
+    run_for(std::chrono::seconds{3}, *relay);
+    EXPECT_THAT(reasons_, ElementsAre(HasSubstr("lacks messages")));
+    expect_copy_of(world_);
+  }
 }
 
 // Somebody else has published under the event's id, which the bus takes for the event.
@@ -563,115 +468,6 @@ TEST_F(RelayTest, EachEventNamesTheOneBeforeItOfItsCountry) {
   std::vector<std::string> all;
   for (std::uint64_t i = 1; i <= 6; ++i) all.push_back(previous(i));
   EXPECT_THAT(all, ElementsAre("0", "0", "1", "3", "0", "2"));
-}
-
-// They may be a running server's, or the last copy of a log that is lost.
-TEST_F(RelayTest, StreamsOfAnotherLogAreLeftAloneWhereOthersUseTheBus) {
-  LogWorld other(2);
-  LogWorld given_up(3);
-  other.request(kPeru);
-  run(other, *relay_of(other));
-  publish_foreign("citas.confirmations.PE");
-  ASSERT_TRUE(bus_.ensure_consumer(confirmations_consumer()));
-  for (int i = 0; i < 5; ++i) world_.request(kChile);
-
-  std::string replaces = given_up.log.identity().source();
-  const MayReplace may_replace = [&](std::string_view source) { return source == replaces; };
-  const auto relay = std::move(
-      *Relay::open(world_.log, bus_, world_.clock, {.window = 8, .may_replace = may_replace}));
-  run(world_, *relay);
-  expect_copy_of(other);
-  EXPECT_EQ(bus_.stream_info(kConfirmationsStream)->messages, 1U);
-  EXPECT_TRUE(bus_.consumer_info(kConfirmationsStream, "confirmations"));
-  EXPECT_FALSE(relay->bus_is_ours());
-  EXPECT_EQ(relay->stats().rebuilds, 0U);
-  EXPECT_THAT(relay->trouble(), HasSubstr(other.log.identity().source()));
-  const Status refused = check_streams_are_free(bus_, world_.log.identity(), may_replace);
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, ErrorCode::kFailedPrecondition);
-
-  replaces = other.log.identity().source();
-  EXPECT_TRUE(check_streams_are_free(bus_, world_.log.identity(), may_replace));
-  run(world_, *relay);
-  expect_copy_of(world_);
-  EXPECT_TRUE(relay->bus_is_ours());
-  EXPECT_EQ(relay->trouble(), "");
-  replaces.clear();
-  EXPECT_TRUE(check_streams_are_free(bus_, world_.log.identity(), may_replace)) << "it is ours";
-}
-
-// Does not tell how a stream ends, so many times.
-class SilentBus final : public MemoryBus {
- public:
-  using MemoryBus::MemoryBus;
-  Result<StoredMessage> last_message(std::string_view stream) override {
-    if (silent-- > 0) return failure(ErrorCode::kUnavailable, "no answer");
-    return MemoryBus::last_message(stream);
-  }
-  int silent = 1;
-};
-
-TEST_F(RelayTest, StreamsAreLeftAloneWhileItIsNotKnownWhoseTheyAre) {
-  LogWorld other(2);
-  other.request(kPeru);
-  run(other, *relay_of(other));
-  world_.request(kChile);
-  SilentBus bus(broker_);
-  const auto relay = std::move(*Relay::open(
-      world_.log, bus, world_.clock, {.window = 8, .may_replace = [](auto) { return false; }}));
-  run(world_, *relay);
-  EXPECT_LT(bus.silent, 0);
-  expect_copy_of(other);
-  EXPECT_EQ(relay->stats().rebuilds, 0U);
-  EXPECT_THAT(relay->trouble(), HasSubstr(other.log.identity().source()));
-}
-
-// A mistake of configuration: nothing is to be lost by it, and somebody has to hear of it.
-TEST_F(RelayTest, AnotherServerOnTheSameBusIsToldAndNotFoughtWithoutPause) {
-  LogWorld other(2);
-  for (LogWorld* world : {&world_, &other}) world->request(kPeru);
-  auto mine = relay_of(world_);
-  run(world_, *mine);
-  auto theirs = relay_of(other);
-  const Rivalry rivalry = fight(other, *mine, *theirs);
-  EXPECT_THAT(rivalry.told_us, HasSubstr("another server, of " + other.log.identity().source()));
-  EXPECT_THAT(rivalry.told_them, HasSubstr("another server"));
-  theirs.reset();
-  expect_peace(*mine);
-}
-
-// A folder that was copied and started beside the first: one identity, one epoch, two futures. What
-// both stand behind is the same, so only what each wrote since tells them apart.
-TEST_F(RelayTest, AServerOfACopyOfTheLogIsToldAndNotFoughtWithoutPause) {
-  LogWorld copy;
-  for (LogWorld* world : {&world_, &copy}) world->request(kPeru);
-  ASSERT_EQ(world_.log.head().hash, copy.log.head().hash);
-  auto mine = relay_of(world_);
-  run(world_, *mine);
-  auto theirs = relay_of(copy);
-  copy.clock.advance(milliseconds{1});
-  copy.request(kChile);
-  copy.request(kChile);
-  world_.request(kPeru);
-  const Rivalry rivalry = fight(copy, *mine, *theirs);
-  EXPECT_TRUE(rivalry.we_kept_away) << "what the other's countries answer is nobody's here";
-  EXPECT_THAT(rivalry.told_us, HasSubstr("another server, of a copy of this very log"));
-  EXPECT_THAT(rivalry.told_them, HasSubstr("another server, of a copy of this very log"));
-  theirs.reset();
-  expect_peace(*mine);
-  EXPECT_TRUE(mine->bus_is_ours());
-}
-
-TEST(CountryChainTest, LooksBackNoFurtherThanItMay) {
-  LogWorld world;
-  for (const CountryCode& country : {kChile, kPeru, kEcuador, kEcuador}) world.request(country);
-  CountryChain chain(world.log, 3);
-  chain.begin(Position{4});
-  EXPECT_EQ(chain.link("PE", Position{5}).value(), Position{2});
-  EXPECT_EQ(chain.link("CL", Position{6}).value(), std::nullopt);
-  EXPECT_EQ(chain.link("CL", Position{7}).value(), Position{6});
-  chain.begin(Position{2});
-  EXPECT_EQ(chain.link("CL", Position{3}).value(), Position{1});
 }
 
 }  // namespace
