@@ -133,12 +133,15 @@ rocksdb::Slice slice_of(const Bytes& bytes) {
 constexpr int kFollowAttempts = 50;
 constexpr std::chrono::milliseconds kFollowPause{20};
 
-std::set<std::string> write_ahead_logs(const std::filesystem::path& folder) {
+// Nothing where the folder cannot be read to its end: a name could lack.
+std::optional<std::set<std::string>> write_ahead_logs(const std::filesystem::path& folder) {
   std::set<std::string> names;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    if (entry.path().extension() == ".log") names.insert(entry.path().filename());
+  for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end;
+       at.increment(error)) {
+    if (at->path().extension() == ".log") names.insert(at->path().filename());
   }
+  if (error) return std::nullopt;
   return names;
 }
 
@@ -240,8 +243,9 @@ Result<LogDatabase> LogDatabase::open(const std::filesystem::path& folder, Acces
     return failure(rocksdb_error("open", opened));
   }
   std::string whole;
-  database.list_is_whole_ = database.families_.size() > kFamiliesOfEarlierVersions &&
-                            database.db_->Get({}, database.meta(), kListIsWhole, &whole).ok();
+  const auto got = database.db_->Get({}, database.meta(), kListIsWhole, &whole);
+  if (!got.ok() && !got.IsNotFound()) return failure(rocksdb_error("read the meta", got));
+  database.list_is_whole_ = got.ok() && database.families_.size() > kFamiliesOfEarlierVersions;
   return database;
 }
 
@@ -253,7 +257,8 @@ Status LogDatabase::follow(const std::filesystem::path& folder) {
   for (int attempt = 0; attempt < kFollowAttempts; ++attempt) {
     const auto before = write_ahead_logs(folder);
     status = db_ ? db_->TryCatchUpWithPrimary() : open_families(folder, Access::kFollow);
-    if (status.ok() && std::ranges::includes(write_ahead_logs(folder), before)) return {};
+    const auto after = write_ahead_logs(folder);
+    if (status.ok() && before && after && std::ranges::includes(*after, *before)) return {};
     std::this_thread::sleep_for(kFollowPause);
   }
   if (status.IsPathNotFound()) {

@@ -1,9 +1,8 @@
 #include "events/rocksdb/log_opening.h"
 
 #include <string>
-#include <vector>
 
-#include "events/base/rocksdb/next_step.h"
+#include "events/rocksdb/disk_folder.h"
 #include "events/rocksdb/rocksdb_log_import.h"
 
 namespace citas {
@@ -43,43 +42,6 @@ Status check_against_marker(const LogDatabase& database, const LogMeta& meta, co
   return {};
 }
 
-Error folder_error(std::string_view what, const fs::path& folder, const rocksdb::IOStatus& status) {
-  return {ErrorCode::kUnavailable, "event log: cannot " + std::string(what) + " " +
-                                       folder.string() + ": " + status.ToString() +
-                                       std::string(next_step(status))};
-}
-
-Status sync_folder(rocksdb::FileSystem& disk, const fs::path& folder) {
-  std::unique_ptr<rocksdb::FSDirectory> opened;
-  auto done = disk.NewDirectory(folder, {}, &opened, nullptr);
-  if (done.ok()) done = opened->Fsync({}, nullptr);
-  if (!done.ok()) return failure(folder_error("sync folder", folder, done));
-  return {};
-}
-
-bool exists(rocksdb::FileSystem& disk, const fs::path& path) {
-  return disk.FileExists(path, {}, nullptr).ok();
-}
-
-// With all above it, durably: a log in a folder that power loss takes away is lost with it.
-Status make_folder(rocksdb::FileSystem& disk, const fs::path& folder) {
-  if (exists(disk, folder)) return {};
-  const fs::path parent = folder.parent_path();
-  if (const Status made = make_folder(disk, parent); !made) return made;
-  const auto created = disk.CreateDirIfMissing(folder, {}, nullptr);
-  if (!created.ok()) return failure(folder_error("create folder", folder, created));
-  return sync_folder(disk, parent);
-}
-
-// What an unfinished creation left behind.
-void remove_database(rocksdb::FileSystem& disk, const fs::path& folder) {
-  std::vector<std::string> names;
-  disk.GetChildren(folder, {}, &names, nullptr).PermitUncheckedError();
-  for (const std::string& name : names) {
-    disk.DeleteFile(folder / name, {}, nullptr).PermitUncheckedError();
-  }
-}
-
 // The id that a new log gets: from the marker, if an earlier creation was cut short behind it.
 Result<LogId> begin_creation(const fs::path& folder, IdSource& ids, const LogStorage& storage) {
   const auto marked = HeadMarker::read(folder / "HEAD", storage.disk);
@@ -106,13 +68,14 @@ Status create(const fs::path& folder, IdSource& ids, const LogStorage& storage) 
   const auto id = begin_creation(folder, ids, storage);
   if (!id) return failure(id.error());
   const fs::path unfinished = folder / "db.new";
-  remove_database(*storage.disk, unfinished);
+  if (const Status removed = remove_files(*storage.disk, unfinished); !removed) return removed;
   const LogMeta meta{LogIdentity{*id}, Epoch{1}, LogDatabase::random_fingerprint_key()};
   if (const Status created = LogDatabase::create(unfinished, meta, storage); !created) {
     return created;
   }
-  const auto renamed = storage.disk->RenameFile(unfinished, folder / "db", {}, nullptr);
-  if (!renamed.ok()) return failure(folder_error("create", folder / "db", renamed));
+  if (const Status renamed = rename(*storage.disk, unfinished, folder / "db"); !renamed) {
+    return renamed;
+  }
   const Status synced = sync_folder(*storage.disk, folder);
   return synced ? sync_folder(*storage.disk, folder.parent_path()) : synced;
 }
@@ -130,6 +93,15 @@ Status check_not_being_restored(const fs::path& folder, const LogStorage& storag
                       : " is where a restore puts a log together, but it is none of a restore; "
                         "look into it: if it is the log, move it back to " +
                             folder.string() + "; if not, move it away"));
+}
+
+// A restore may have been cut short after the rename. With the mark, the log would pass for
+// leftovers where somebody moves it.
+Status remove_import_mark(const fs::path& folder, const LogStorage& storage) {
+  const fs::path mark = folder / kImportMark;
+  if (!exists(*storage.disk, mark)) return {};
+  const Status removed = remove_file(*storage.disk, mark);
+  return removed ? sync_folder(*storage.disk, folder) : removed;
 }
 
 Status find_or_create(const fs::path& folder, IdSource& ids, bool may_create,
@@ -285,6 +257,10 @@ Result<OpenedLog> open_log(const fs::path& given, IdSource& ids, RocksDbEventLog
   }
   const auto checked = check_before_writing(folder, storage);
   if (!checked) return failure(checked.error());
+  // From now on it is more than what a restore has made.
+  if (const Status removed = remove_import_mark(folder, storage); !removed) {
+    return failure(removed.error());
+  }
   return open_for_writing(folder, *std::move(lock), *checked, storage);
 }
 

@@ -4,11 +4,10 @@
 
 #include <set>
 
-#include "events/base/synced_file.h"
 #include "events/record.h"
+#include "events/rocksdb/disk_folder.h"
 #include "events/rocksdb/head_marker.h"
 #include "events/rocksdb/layout.h"
-#include "events/rocksdb/log_database.h"
 #include "events/rocksdb/rocksdb_event_log.h"
 
 namespace citas {
@@ -38,14 +37,16 @@ fs::path unfinished_import_of(const fs::path& folder) {
   return fs::absolute(folder).lexically_normal().string() + ".restoring";
 }
 
-RocksDbLogImport::RocksDbLogImport(fs::path folder)
-    : folder_(std::move(folder)), unfinished_(unfinished_import_of(folder_)) {}
+RocksDbLogImport::RocksDbLogImport(fs::path folder, const LogStorage& storage)
+    : folder_(std::move(folder)), unfinished_(unfinished_import_of(folder_)), storage_(storage) {}
 
 RocksDbLogImport::~RocksDbLogImport() = default;
 
 Status RocksDbLogImport::check_place_is_free() const {
-  std::error_code error;
-  if (!fs::exists(folder_, error) || fs::is_empty(folder_, error)) return {};
+  std::vector<std::string> names;
+  const bool is_there = exists(*storage_.disk, folder_);
+  const bool is_known = storage_.disk->GetChildren(folder_, {}, &names, nullptr).ok();
+  if (!is_there || (is_known && names.empty())) return {};
   return failure(ErrorCode::kFailedPrecondition,
                  folder_.string() +
                      " holds something, and a restore never writes over a log; move it away first");
@@ -69,16 +70,15 @@ Status RocksDbLogImport::check_place_can_be_taken() const {
 }
 
 Status RocksDbLogImport::check_only_leftovers() const {
-  static const std::set<fs::path> kAlways{kImportMark, "LOCK"};
-  static const std::set<fs::path> kWhereMarked{"db", "HEAD", "HEAD.new"};
-  std::error_code error;
-  const bool is_marked = fs::exists(unfinished_ / kImportMark, error);
-  for (fs::directory_iterator at(unfinished_, error), end; !error && at != end;
-       at.increment(error)) {
-    const fs::path name = at->path().filename();
+  static const std::set<std::string> kAlways{kImportMark, "LOCK"};
+  static const std::set<std::string> kWhereMarked{"db", "HEAD", "HEAD.new"};
+  const bool is_marked = exists(*storage_.disk, unfinished_ / kImportMark);
+  std::vector<std::string> names;
+  storage_.disk->GetChildren(unfinished_, {}, &names, nullptr).PermitUncheckedError();
+  for (const std::string& name : names) {
     if (kAlways.contains(name) || (is_marked && kWhereMarked.contains(name))) continue;
     return failure(ErrorCode::kFailedPrecondition,
-                   at->path().string() +
+                   (unfinished_ / name).string() +
                        " is nothing that an unfinished restore has left, and would be lost or "
                        "become part of the log; move " +
                        unfinished_.string() + " away, and give the command again");
@@ -86,16 +86,21 @@ Status RocksDbLogImport::check_only_leftovers() const {
   return {};
 }
 
+Status RocksDbLogImport::mark() const {
+  const fs::path path = unfinished_ / kImportMark;
+  std::unique_ptr<rocksdb::FSWritableFile> file;
+  auto made = storage_.disk->NewWritableFile(path, {}, &file, nullptr);
+  if (made.ok()) made = file->Close({}, nullptr);
+  if (!made.ok()) return failure(rocksdb_error("restore", made));
+  return sync_folder(*storage_.disk, unfinished_);
+}
+
 Status RocksDbLogImport::remove_leftovers() const {
-  for (const char* left : {"db", "HEAD", "HEAD.new"}) {
-    std::error_code error;
-    fs::remove_all(unfinished_ / left, error);
-    if (!error) continue;
-    return failure(ErrorCode::kUnavailable,
-                   "cannot delete " + (unfinished_ / left).string() +
-                       ", which an unfinished restore has left: " + error.message());
+  for (const char* left : {"HEAD", "HEAD.new"}) {
+    const Status removed = remove_file(*storage_.disk, unfinished_ / left);
+    if (!removed) return removed;
   }
-  return {};
+  return remove_files(*storage_.disk, unfinished_ / "db");
 }
 
 Status RocksDbLogImport::begin(const LogIdentity& log, Epoch epoch,
@@ -103,23 +108,17 @@ Status RocksDbLogImport::begin(const LogIdentity& log, Epoch epoch,
   if (const Status free = check_place_is_free(); !free) return free;
   if (const Status taken = check_place_can_be_taken(); !taken) return taken;
   if (const Status ours = check_only_leftovers(); !ours) return ours;
-  std::error_code error;
-  fs::create_directories(unfinished_, error);
-  if (error) {
-    return failure(ErrorCode::kUnavailable,
-                   "cannot make the folder " + unfinished_.string() + ": " + error.message());
-  }
+  if (const Status made = make_folder(*storage_.disk, unfinished_); !made) return made;
   auto lock = FolderLock::for_writing(unfinished_);
   if (!lock) return failure(lock.error());
   lock_.emplace(*std::move(lock));
-  if (const Status marked = write_synced(unfinished_ / kImportMark, ""); !marked) return marked;
-  if (const Status synced = sync_folder(unfinished_); !synced) return synced;
+  if (const Status marked = mark(); !marked) return marked;
   if (const Status removed = remove_leftovers(); !removed) return removed;
   log_ = log;
   const fs::path db = unfinished_ / "db";
   const LogMeta meta{log, epoch, std::string(fingerprint_key)};
-  if (const Status created = LogDatabase::create(db, meta); !created) return created;
-  auto database = LogDatabase::open(db, LogDatabase::Access::kWrite);
+  if (const Status created = LogDatabase::create(db, meta, storage_); !created) return created;
+  auto database = LogDatabase::open(db, LogDatabase::Access::kWrite, storage_);
   if (!database) return failure(database.error());
   database_ = std::make_unique<LogDatabase>(*std::move(database));
   return {};
@@ -151,12 +150,15 @@ Result<std::unique_ptr<EventLog>> RocksDbLogImport::finish(const Head& head, con
   if (const Status written = database_->write_out(head.position); !written)
     return failure(written.error());
   database_.reset();
-  const auto marker = HeadMarker::create(unfinished_ / "HEAD", {log_.id, head});
+  const auto marker = HeadMarker::create(unfinished_ / "HEAD", {log_.id, head}, storage_.disk);
   if (!marker) return failure(marker.error());
-  if (const Status synced = sync_folder(unfinished_); !synced) return failure(synced.error());
+  if (const Status synced = sync_folder(*storage_.disk, unfinished_); !synced) {
+    return failure(synced.error());
+  }
   lock_.reset();
   NoIds ids;
-  auto log = RocksDbEventLog::open(unfinished_, codec, ids, RocksDbEventLog::Mode::kReadOnly);
+  auto log =
+      RocksDbEventLog::open(unfinished_, codec, ids, RocksDbEventLog::Mode::kReadOnly, storage_);
   if (!log) return failure(log.error());
   return std::unique_ptr<EventLog>(*std::move(log));
 }
@@ -164,17 +166,15 @@ Result<std::unique_ptr<EventLog>> RocksDbLogImport::finish(const Head& head, con
 Status RocksDbLogImport::publish() {
   const auto lock = FolderLock::for_writing(unfinished_);  // another restore may be there by now
   if (!lock) return failure(lock.error());
-  std::error_code error;
-  fs::remove(unfinished_ / kImportMark, error);
-  if (const Status synced = sync_folder(unfinished_); !synced) return synced;
   // Takes the place of an empty folder, never of one that holds something.
-  if (!error) fs::rename(unfinished_, folder_, error);
-  if (!error) return sync_folder(fs::absolute(folder_).parent_path());
-  // So that the next restore knows what it finds; where that fails, it will ask.
-  static_cast<void>(write_synced(unfinished_ / kImportMark, ""));
-  if (const Status free = check_place_is_free(); !free) return free;
-  return failure(ErrorCode::kUnavailable, "cannot rename " + unfinished_.string() + " to " +
-                                              folder_.string() + ": " + error.message());
+  if (const Status renamed = rename(*storage_.disk, unfinished_, folder_); !renamed) {
+    const Status free = check_place_is_free();
+    return free ? renamed : free;
+  }
+  const Status synced = sync_folder(*storage_.disk, fs::absolute(folder_).parent_path());
+  if (!synced) return synced;
+  const Status unmarked = remove_file(*storage_.disk, folder_ / kImportMark);
+  return unmarked ? sync_folder(*storage_.disk, folder_) : unmarked;
 }
 
 }  // namespace citas

@@ -37,6 +37,13 @@ ON_DISK = [
         r"but \S+ \d+ was acknowledged|does not open: .*(Corruption|No such file or directory|Column family not found)",
     ),
     Canary(
+        "no-sync",
+        "power-restores",
+        20,
+        r"and is not there|what was restored does not open|is gone after its first start"
+        r"|is nothing that an unfinished restore has left",
+    ),
+    Canary(
         "early-acknowledge",
         "power",
         20,

@@ -45,6 +45,7 @@ def run_in_process(run):
 
 SUITES = {
     "power": Suite(run_in_process, "power cuts on a simulated disk", short=150, long=1000),
+    "power-restores": Suite(run_in_process, "the same while a log is restored", 60, 1000),
     "io": Suite(run_in_process, "the Nth operation of the disk fails, for every N", 10, 0),
     "rot": Suite(run_in_process, "damaged files of the log, byte by byte", 300, 0),
     "rot-projections": Suite(run_in_process, "the same of the read models' files", 60, 0),

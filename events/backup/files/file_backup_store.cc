@@ -41,7 +41,11 @@ std::error_code visit_files(const fs::path& folder, const Visit& visit) {
   std::error_code error;
   for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
     const std::string id = at->path().filename().string();
-    if (!time_of_id(id) || !at->is_directory(error)) continue;
+    if (!time_of_id(id)) continue;
+    const bool is_folder = at->is_directory(error);
+    // Skipped, it would pass for a backup that was never made.
+    if (error && error != std::errc::no_such_file_or_directory) return error;
+    if (!is_folder) continue;
     for (fs::directory_iterator file(at->path(), error); !error && file != end;
          file.increment(error)) {
       visit(id + "/" + file->path().filename().string(), *file);

@@ -191,6 +191,17 @@ TEST_F(FileStore, WhatLiesBesideBackupsIsNotSeenAndStays) {
   for (const auto& path : foreign) EXPECT_TRUE(std::filesystem::exists(path)) << path;
 }
 
+TEST_F(FileStore, ABackupThatCannotBeLookedIntoIsNotTakenForNone) {
+  const auto store = open(Access::kWrite);
+  ASSERT_TRUE(store);
+  ASSERT_TRUE((*store)->write(kFirst, "w"));
+  const auto unreadable = folder_.path() / "backups" / "20260102T000000000Z";
+  std::filesystem::create_directory_symlink(unreadable, unreadable);
+  const auto listed = (*store)->list();
+  ASSERT_FALSE(listed);
+  EXPECT_EQ(listed.error().code, ErrorCode::kUnavailable) << listed.error().message;
+}
+
 TEST_F(FileStore, FilesAreForTheirOwnerAlone) {
   const auto store = open(Access::kWrite);
   ASSERT_TRUE((*store)->write(kFirst, "secret"));

@@ -20,14 +20,16 @@ const std::map<std::string, Canary> kCanaries{{"none", Canary::kNone},
                                               {"no-marker-check", Canary::kNoMarkerCheck},
                                               {"no-mark", Canary::kNoMark},
                                               {"no-checksums", Canary::kNoChecksums}};
-// Of the log, and of a country's store.
+// Of the log, also while it is restored, and of a country's store.
 void run_all_io(const Plan& plan, Report& report) {
   run_io(plan, report);
+  run_io_restores(plan, report);
   run_io_countries(plan, report);
 }
 
 using Suite = void (*)(const Plan&, Report&);
 const std::map<std::string, Suite> kSuites{{"power", run_power},
+                                           {"power-restores", run_power_restores},
                                            {"io", run_all_io},
                                            {"rot", run_rot},
                                            {"rot-projections", run_rot_projections},

@@ -38,8 +38,10 @@ struct Plan {
 
 // Throw Defect.
 void run_power(const Plan& plan, Report& report);
+void run_power_restores(const Plan& plan, Report& report);
 void run_io(const Plan& plan, Report& report);
 void run_io_countries(const Plan& plan, Report& report);
+void run_io_restores(const Plan& plan, Report& report);
 void run_rot(const Plan& plan, Report& report);
 void run_rot_projections(const Plan& plan, Report& report);
 void run_rot_countries(const Plan& plan, Report& report);

@@ -258,7 +258,8 @@ TEST_F(LogDamage, AMarkerWithoutALogIsNeverTakenForANewLog) {
 }
 
 TEST_F(LogDamage, ACreationCutShortIsFinished) {
-  fs::create_directories(log() / "db.new" / "half");
+  fs::create_directories(log() / "db.new");
+  std::ofstream(log() / "db.new" / "CURRENT") << "half";
   ASSERT_TRUE(HeadMarker::create(
       marker(), {LogId{uuid(5)}, {Epoch{1}, Position{0}, LogIdentity{LogId{uuid(5)}}.genesis()}}));
   const auto opened = open();
