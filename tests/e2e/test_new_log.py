@@ -208,6 +208,30 @@ def test_what_answers_another_log_is_left_to_it(rivals):
     assert first.metric("citas_dead_letters_open") == 0
 
 
+def test_two_servers_of_copies_of_one_log_are_told(rivals):
+    """A data folder that was copied and started beside the first: one identity, two futures."""
+    first, second = rivals
+    first.stop()
+    shutil.copytree(first.data / "log", second.data / "log")
+    schedules = itertools.count(20)
+    booked = {first: 0, second: 0}
+
+    def book_until_both_are_told():
+        for server in booked:
+            assert server.client.book("00002", next(schedules)).status == 201
+            booked[server] += 1
+        return all("copy of this very log" in trouble_with_bus(server) for server in booked)
+
+    for server in booked:
+        server.start()
+    wait_until(book_until_both_are_told, "both say whom they meet", timeout_s=30)
+    second.stop()
+    all_are_completed(first)
+    assert first.client.get("/appointments/00002").json["total"] == booked[first]
+    first.stop()
+    assert citas("verify", "--data", first.data).returncode == 0
+
+
 def test_an_id_of_a_log_is_one(tmp_path):
     for value in ("x", "0192"):
         wrong = citas("serve", "--data", tmp_path, "--replaces-log", value)
