@@ -7,12 +7,18 @@
 #include <rocksdb/file_system.h>
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "events/base/result.h"
 
 namespace citas {
 
-bool exists(rocksdb::FileSystem& disk, const std::filesystem::path& path);
+// A disk that does not answer is an error: what it holds is not taken for missing.
+Result<bool> exists(rocksdb::FileSystem& disk, const std::filesystem::path& path);
+// What lies in a folder; nothing where there is none.
+Result<std::vector<std::string>> names_in(rocksdb::FileSystem& disk,
+                                          const std::filesystem::path& folder);
 // With all above it, durably: a log in a folder that power loss takes away is lost with it.
 Status make_folder(rocksdb::FileSystem& disk, const std::filesystem::path& folder);
 // Makes the names in a folder survive power loss.

@@ -6,6 +6,7 @@
 
 #include "events/base/big_endian.h"
 #include "events/base/rocksdb/next_step.h"
+#include "events/rocksdb/disk_folder.h"
 
 namespace citas {
 namespace {
@@ -84,7 +85,9 @@ Result<Newest> newest(const std::string& path, rocksdb::FileSystem& disk) {
 
 Result<HeadMarker> HeadMarker::create(const std::filesystem::path& path, const MarkedHead& first,
                                       const Disk& disk) {
-  if (disk->FileExists(path, {}, nullptr).ok()) {
+  const auto is_there = exists(*disk, path);
+  if (!is_there) return failure(is_there.error());
+  if (*is_there) {
     return failure(ErrorCode::kFailedPrecondition, "head marker: there is one already");
   }
   // Under another name until it is whole: half a marker would look like a damaged one.

@@ -83,8 +83,12 @@ Status create(const fs::path& folder, IdSource& ids, const LogStorage& storage) 
 // An empty log in the place of one that is being restored would be taken for it.
 Status check_not_being_restored(const fs::path& folder, const LogStorage& storage) {
   const fs::path unfinished = unfinished_import_of(folder);
-  if (exists(*storage.disk, folder / "db") || !exists(*storage.disk, unfinished)) return {};
-  const bool is_restore = exists(*storage.disk, unfinished / kImportMark);
+  const auto is_there = exists(*storage.disk, folder / "db");
+  if (!is_there) return failure(is_there.error());
+  const auto is_begun = exists(*storage.disk, unfinished);
+  if (!is_begun) return failure(is_begun.error());
+  if (*is_there || !*is_begun) return {};
+  const bool is_restore = exists(*storage.disk, unfinished / kImportMark).value_or(false);
   return failure(
       ErrorCode::kFailedPrecondition,
       "event log: " + unfinished.string() +
@@ -99,14 +103,18 @@ Status check_not_being_restored(const fs::path& folder, const LogStorage& storag
 // leftovers where somebody moves it.
 Status remove_import_mark(const fs::path& folder, const LogStorage& storage) {
   const fs::path mark = folder / kImportMark;
-  if (!exists(*storage.disk, mark)) return {};
+  const auto is_there = exists(*storage.disk, mark);
+  if (!is_there) return failure(is_there.error());
+  if (!*is_there) return {};
   const Status removed = remove_file(*storage.disk, mark);
   return removed ? sync_folder(*storage.disk, folder) : removed;
 }
 
 Status find_or_create(const fs::path& folder, IdSource& ids, bool may_create,
                       const LogStorage& storage) {
-  if (exists(*storage.disk, folder / "db")) return {};
+  const auto is_there = exists(*storage.disk, folder / "db");
+  if (!is_there) return failure(is_there.error());
+  if (*is_there) return {};
   if (!may_create) {
     return failure(ErrorCode::kNotFound, "event log: there is none in " + folder.string());
   }

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <set>
 
 #include "events/record.h"
@@ -43,27 +44,32 @@ RocksDbLogImport::RocksDbLogImport(fs::path folder, const LogStorage& storage)
 RocksDbLogImport::~RocksDbLogImport() = default;
 
 Status RocksDbLogImport::check_place_is_free() const {
-  std::vector<std::string> names;
-  const bool is_there = exists(*storage_.disk, folder_);
-  const bool is_known = storage_.disk->GetChildren(folder_, {}, &names, nullptr).ok();
-  if (!is_there || (is_known && names.empty())) return {};
+  // To RocksDB, what this user may not look into is not there.
+  if (const Status accessible = check_accessible(folder_); !accessible) return accessible;
+  const auto names = names_in(*storage_.disk, folder_);
+  if (!names) return failure(names.error());
+  if (names->empty()) return {};
   return failure(ErrorCode::kFailedPrecondition,
                  folder_.string() +
                      " holds something, and a restore never writes over a log; move it away first");
 }
 
-// What is restored takes its place by a rename, which neither a link nor a mounted disk lets
-// happen. Said before the copying, which may take hours.
+// What is restored takes its place by a rename, which no link, file or mounted disk lets happen.
+// Said before the copying, which may take hours.
 Status RocksDbLogImport::check_place_can_be_taken() const {
   struct stat place {};
   struct stat parent {};
   if (::lstat(folder_.c_str(), &place) != 0) return {};  // nothing is there
   const bool is_link = S_ISLNK(place.st_mode);
+  const bool is_folder = S_ISDIR(place.st_mode);
   const bool is_mounted = ::stat(fs::absolute(folder_).parent_path().c_str(), &parent) == 0 &&
                           parent.st_dev != place.st_dev;
-  if (!is_link && !is_mounted) return {};
+  if (is_folder && !is_mounted) return {};
+  const char* const what = is_link     ? " is a link"
+                           : is_folder ? " is a disk of its own"
+                                       : " is no folder";
   return failure(ErrorCode::kFailedPrecondition,
-                 folder_.string() + (is_link ? " is a link" : " is a disk of its own") +
+                 folder_.string() + what +
                      ", which a restored log cannot take the place of; restore to another folder "
                      "on the disk that you want, with a --data of its own, and start the server "
                      "on that");
@@ -72,10 +78,11 @@ Status RocksDbLogImport::check_place_can_be_taken() const {
 Status RocksDbLogImport::check_only_leftovers() const {
   static const std::set<std::string> kAlways{kImportMark, "LOCK"};
   static const std::set<std::string> kWhereMarked{"db", "HEAD", "HEAD.new"};
-  const bool is_marked = exists(*storage_.disk, unfinished_ / kImportMark);
-  std::vector<std::string> names;
-  storage_.disk->GetChildren(unfinished_, {}, &names, nullptr).PermitUncheckedError();
-  for (const std::string& name : names) {
+  if (const Status accessible = check_accessible(unfinished_); !accessible) return accessible;
+  const auto names = names_in(*storage_.disk, unfinished_);
+  if (!names) return failure(names.error());
+  const bool is_marked = std::ranges::find(*names, kImportMark) != names->end();
+  for (const std::string& name : *names) {
     if (kAlways.contains(name) || (is_marked && kWhereMarked.contains(name))) continue;
     return failure(ErrorCode::kFailedPrecondition,
                    (unfinished_ / name).string() +

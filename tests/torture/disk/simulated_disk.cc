@@ -28,6 +28,8 @@ Place place_of(std::string path) {
 
 const char* to_string(Operation kind) {
   switch (kind) {
+    case Operation::kLook:
+      return "look";
     case Operation::kOpen:
       return "open";
     case Operation::kRead:
@@ -117,7 +119,7 @@ std::string SimulatedDisk::fault_subject() const {
 
 // Counts an operation and decides whether it takes place.
 IOStatus SimulatedDisk::begin(Operation kind, const std::string& what) {
-  if (kind != Operation::kOpen && kind != Operation::kRead) {
+  if (kind != Operation::kLook && kind != Operation::kOpen && kind != Operation::kRead) {
     ++changes_;
     if (cut_at_ != 0 && changes_ >= cut_at_) off_ = true;
   }

@@ -23,8 +23,9 @@
 
 namespace citas::torture {
 
-enum class Operation { kOpen, kRead, kWrite, kSync, kFolderSync, kRename, kCreate, kDelete };
+enum class Operation { kLook, kOpen, kRead, kWrite, kSync, kFolderSync, kRename, kCreate, kDelete };
 inline constexpr std::array kAllOperations{
+    Operation::kLook,  // whether there is a file, or which there are
     Operation::kOpen,       Operation::kRead,   Operation::kWrite,  Operation::kSync,
     Operation::kFolderSync, Operation::kRename, Operation::kCreate, Operation::kDelete};
 const char* to_string(Operation kind);

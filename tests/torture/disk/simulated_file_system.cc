@@ -197,7 +197,8 @@ IOStatus SimulatedDisk::NewDirectory(const std::string& path, const Options&,
 
 IOStatus SimulatedDisk::FileExists(const std::string& path, const Options&, Debug*) {
   const std::lock_guard lock(mutex_);
-  return find(path) ? IOStatus::OK() : IOStatus::NotFound(path);
+  const IOStatus begun = begin(Operation::kLook, path);
+  return begun.ok() && !find(path) ? IOStatus::NotFound(path) : begun;
 }
 
 IOStatus SimulatedDisk::GetChildren(const std::string& path, const Options&,
@@ -205,6 +206,8 @@ IOStatus SimulatedDisk::GetChildren(const std::string& path, const Options&,
   const std::lock_guard lock(mutex_);
   const NodePtr node = find(path);
   if (!node || !node->folder) return IOStatus::PathNotFound(path);
+  const IOStatus begun = begin(Operation::kLook, path);
+  if (!begun.ok()) return begun;
   result->clear();
   for (const auto& [name, child] : node->names) result->push_back(name);
   return IOStatus::OK();
@@ -216,6 +219,8 @@ IOStatus SimulatedDisk::GetChildrenFileAttributes(const std::string& path, const
   const std::lock_guard lock(mutex_);
   const NodePtr node = find(path);
   if (!node || !node->folder) return IOStatus::PathNotFound(path);
+  const IOStatus begun = begin(Operation::kLook, path);
+  if (!begun.ok()) return begun;
   result->clear();
   for (const auto& [name, child] : node->names) result->push_back({name, child->now.size()});
   return IOStatus::OK();
@@ -271,8 +276,9 @@ IOStatus SimulatedDisk::GetFileSize(const std::string& path, const Options&, uin
   const std::lock_guard lock(mutex_);
   const NodePtr node = find(path);
   if (!node) return IOStatus::PathNotFound(path);
-  *size = node->now.size();
-  return IOStatus::OK();
+  const IOStatus begun = begin(Operation::kLook, path);
+  if (begun.ok()) *size = node->now.size();
+  return begun;
 }
 
 IOStatus SimulatedDisk::GetFileModificationTime(const std::string&, const Options&, uint64_t* time,

@@ -10,7 +10,6 @@ namespace {
 
 using citas::testing::at_ms;
 using citas::testing::country;
-using citas::testing::kNow;
 using citas::testing::ReadModel;
 using citas::testing::reason;
 using citas::testing::ref;
