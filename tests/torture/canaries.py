@@ -39,7 +39,7 @@ ON_DISK = [
     Canary(
         "no-sync",
         "power-restores",
-        20,
+        40,
         r"and is not there|what was restored does not open|is gone after its first start"
         r"|is nothing that an unfinished restore has left",
     ),

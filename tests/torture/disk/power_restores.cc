@@ -6,8 +6,9 @@
 namespace citas::torture {
 namespace {
 
-// Behind the last operation of a restore: the power goes off when all is done.
-constexpr std::uint64_t kAfterTheEnd = 10;
+// Every how manieth restore is done when the power goes off.
+constexpr std::uint64_t kDone = 3;
+constexpr std::uint64_t kNever = UINT64_MAX / 2;
 constexpr std::uint64_t kCutsWithinAnOpening = 40;
 
 class PowerRestores {
@@ -33,9 +34,10 @@ class PowerRestores {
     RestoreScene scene(seed);
     Disk disk = new_disk(scene);
     if (const Status done = scene.restore(disk); !done) throw Defect(done.error().message);
-    const std::uint64_t operations = disk->changes() + kAfterTheEnd;
+    const std::uint64_t operations = disk->changes();
     disk = new_disk(scene);
-    while (!restore_and_be_cut(scene, disk, 1 + random_() % operations)) {
+    while (!restore_and_be_cut(scene, disk,
+                               random_() % kDone == 0 ? kNever : 1 + random_() % operations)) {
       if (cuts_ >= plan_.cycles) return;
     }
     ++report_.checked["logs restored in the end, whole"];
