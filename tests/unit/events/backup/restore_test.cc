@@ -246,6 +246,27 @@ TEST_F(Backup, WhatNoRestoreHasLeftIsNeitherDeletedNorServed) {
   EXPECT_FALSE(std::filesystem::exists(place() / kImportMark));
 }
 
+// Said at once: a rename would find out after hours of copying.
+TEST_F(Backup, WhatARenameCannotReplaceIsRefusedBeforeTheCopying) {
+  grow(log_, 3);
+  const Manifest made = create_backup();
+  const std::filesystem::path elsewhere = folder_.path() / "elsewhere";
+  std::filesystem::create_directories(elsewhere);
+  std::filesystem::create_directories(place().parent_path());
+  for (const bool is_link : {true, false}) {
+    std::filesystem::remove(place());
+    if (is_link) std::filesystem::create_directory_symlink(elsewhere, place());
+    if (!is_link) std::ofstream(place()) << "a file";
+    const auto restored = restore_to_place(made);
+    ASSERT_FALSE(restored);
+    EXPECT_EQ(restored.error().code, ErrorCode::kFailedPrecondition);
+    EXPECT_NE(restored.error().message.find(is_link ? " is a link, " : " is no folder, "),
+              std::string::npos)
+        << restored.error().message;
+    EXPECT_FALSE(std::filesystem::exists(unfinished_import_of(place())));
+  }
+}
+
 TEST_F(Backup, AClockFarAheadAtOneRestoreSpoilsNoLaterOne) {
   grow(log_, 3);
   const Manifest made = create_backup();
