@@ -167,6 +167,13 @@ void Client::reset() {
   socket_ = Descriptor();
 }
 
+std::function<Outcome(const Request&)> behind(Gate& gate) {
+  return [&gate](const Request&) {
+    gate.pass();
+    return text("done");
+  };
+}
+
 void HttpTest::serve() {
   server = std::make_unique<Server>(application, options);
   const auto started = server->start();

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -85,6 +86,19 @@ class Client {
   Descriptor socket_;
   std::string received_;
 };
+
+class Gate {
+ public:
+  void open() { promise_.set_value(); }
+  void pass() { future_.wait(); }
+
+ private:
+  std::promise<void> promise_;
+  std::shared_future<void> future_ = promise_.get_future().share();
+};
+
+// Holds every request until the gate is opened.
+std::function<Outcome(const Request&)> behind(Gate& gate);
 
 // A server with the scripted application.
 class HttpTest : public ::testing::Test {
